@@ -53,9 +53,10 @@ final class XfsBmapi {
   static long allocateOne(XfsForkEdit fork, long off, long count, boolean unwritten)
       throws ErrnoException {
     XfsExtentMap map = fork.map();
-    int index = map.find(off);
-    if (index != XfsExtents.NONE && off < map.endOff(index)) {
-      return map.endOff(index);
+    int index = map.locate(off);
+    long before = index == XfsExtents.NONE ? 0 : map.endOff(index);
+    if (off < before) {
+      return before;
     }
     long end =
         index + 1 < map.count() ? Math.min(off + count, map.startOff(index + 1)) : off + count;
@@ -75,23 +76,31 @@ final class XfsBmapi {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmap_adjacent")
   private static long near(XfsForkEdit fork, XfsExtentMap map, int index, long off) {
     XfsSb sb = fork.inode().mp().sb();
-    if (index != XfsExtents.NONE) {
-      long last = map.startBlock(index) + map.blockCount(index) - 1;
-      long wanted = last + 1 + off - map.endOff(index);
-      return sb.agno(wanted) == sb.agno(last) && sb.extentValid(wanted, 1) ? wanted : last;
+    if (map.count() == 0) {
+      return sb.inoToFsb(fork.inode().ino());
     }
-    if (map.count() > 0) {
-      long first = map.startBlock(0);
-      long wanted = first - (map.startOff(0) - off);
-      return wanted >= 0 && sb.agno(wanted) == sb.agno(first) && sb.extentValid(wanted, 1)
-          ? wanted
-          : first;
-    }
-    return sb.inoToFsb(fork.inode().ino());
+    Rec rec = map.get(Math.max(0, index));
+    long last = rec.startBlock() + rec.blockCount() - 1;
+    return index == XfsExtents.NONE
+        ? moved(sb, rec.startBlock(), off - rec.startOff())
+        : moved(sb, last, off - (rec.endOff() - 1));
   }
 
-  private static XfsOwner owner(XfsForkEdit fork, long off, boolean unwritten) {
-    return XfsOwner.of(fork.inode().ino(), off, fork.isAttr(), unwritten);
+  /** The block at a distance from another, also in another group, or that one if there is none. */
+  private static long moved(XfsSb sb, long fsb, long distance) {
+    long linear = sb.agno(fsb) * sb.agBlocks + sb.agbno(fsb) + distance;
+    long agno = Math.floorDiv(linear, sb.agBlocks);
+    if (agno < 0 || agno >= sb.agCount) {
+      return fsb;
+    }
+    long there = sb.fsb(agno, Math.floorMod(linear, sb.agBlocks));
+    return sb.extentValid(there, 1) ? there : fsb;
+  }
+
+  private static XfsOwner owner(XfsForkEdit fork, long off, boolean unwritten)
+      throws ErrnoException {
+    XfsOwner owner = XfsOwner.of(fork.inode().ino(), off, fork.isAttr(), unwritten);
+    return !fork.isAttr() && fork.inode().reflink() ? owner : owner.alone();
   }
 
   // Unmapping.
@@ -197,7 +206,7 @@ final class XfsBmapi {
     long at = off;
     while (at < end) { // each turn passes an extent or a hole
       XfsExtentMap map = fork.map();
-      int index = map.find(at);
+      int index = map.locate(at);
       if (index == XfsExtents.NONE || at >= map.endOff(index)) {
         if (index + 1 >= map.count()) {
           return;

@@ -177,6 +177,11 @@ abstract class XfsExtentMap {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_iext_tree.c", name = "xfs_iext_lookup_extent")
   abstract int find(long fileoff);
 
+  /** As {@link #find}, for a change, which then asks for the extents around that place. */
+  int locate(long fileoff) {
+    return find(fileoff);
+  }
+
   /** The block in the file after an extent. */
   final long endOff(int at) {
     return startOff(at) + blockCount(at);

@@ -116,6 +116,12 @@ abstract sealed class XfsExtentNode {
       }
     }
 
+    private Inner(XfsExtentNode[] children, long[] starts, int[] ends) {
+      this.children = children;
+      this.starts = starts;
+      this.ends = ends;
+    }
+
     XfsExtentNode child(int at) {
       return children[at];
     }
@@ -175,6 +181,13 @@ abstract sealed class XfsExtentNode {
     List<XfsExtentNode> replace(int from, int to, long[] added) {
       int first = having(from);
       int last = Math.max(first, having(Math.max(0, to - 1)));
+      if (first == last) {
+        List<XfsExtentNode> one =
+            children[first].replace(from - before(first), to - before(first), added);
+        if (one.size() == 1 && isAlone(first, one.getFirst().items())) {
+          return List.of(with(first, one.getFirst()));
+        }
+      }
       List<XfsExtentNode> now = new ArrayList<>(children.length + 2);
       List<XfsExtentNode> old = Arrays.asList(children);
       now.addAll(old.subList(0, first));
@@ -188,6 +201,26 @@ abstract sealed class XfsExtentNode {
       now.addAll(old.subList(last + 1, children.length));
       merge(now);
       return group(now, last == children.length - 1);
+    }
+
+    /** Whether a child of a size has no neighbour that it must be merged with. */
+    private boolean isAlone(int at, int items) {
+      return (at == 0 || children[at - 1].items() + items > MERGE)
+          && (at + 1 == children.length || children[at + 1].items() + items > MERGE);
+    }
+
+    /** The same with another child. The others are not touched. */
+    private Inner with(int at, XfsExtentNode child) {
+      XfsExtentNode[] nodes = children.clone();
+      long[] offsets = starts.clone();
+      int[] behind = ends.clone();
+      int more = child.count() - children[at].count();
+      nodes[at] = child;
+      offsets[at] = child.startOff();
+      for (int i = at; i < behind.length; i++) {
+        behind[i] += more;
+      }
+      return new Inner(nodes, offsets, behind);
     }
 
     @Override

@@ -32,6 +32,16 @@ final class XfsExtentTree extends XfsExtentMap {
 
   private final XfsSb sb;
   private final XfsExtentNode root;
+  private @Nullable Place located; // racy: any value is right
+
+  /** A leaf, and the number of its first extent. */
+  private record Place(XfsExtentNode.Leaf leaf, int base) {
+    /** The index of an extent in the leaf, or NONE. */
+    int in(int at) {
+      int in = at - base;
+      return in >= 0 && in < leaf.count() ? in : NONE;
+    }
+  }
 
   private XfsExtentTree(XfsSb sb, XfsExtentNode root) {
     super(sb, root.count() == 0 ? null : firstOf(root));
@@ -117,11 +127,7 @@ final class XfsExtentTree extends XfsExtentMap {
 
   @Override
   long startBlock(int at, long startOff) { // one way down
-    XfsExtentNode node = root;
-    while (node instanceof XfsExtentNode.Inner inner) {
-      node = inner.child(inner.find(startOff));
-    }
-    XfsExtentNode.Leaf leaf = (XfsExtentNode.Leaf) node;
+    XfsExtentNode.Leaf leaf = leaf(startOff);
     int in = leaf.find(startOff);
     return Rec.block(leaf.first(in), leaf.second(in));
   }
@@ -138,6 +144,11 @@ final class XfsExtentTree extends XfsExtentMap {
 
   /** A long of the record of an extent. */
   private long word(int at, boolean second) {
+    Place place = located;
+    int near = place == null ? NONE : place.in(at);
+    if (place != null && near != NONE) {
+      return second ? place.leaf.second(near) : place.leaf.first(near);
+    }
     XfsExtentNode node = root;
     int in = at;
     while (node instanceof XfsExtentNode.Inner inner) {
@@ -150,7 +161,35 @@ final class XfsExtentTree extends XfsExtentMap {
   }
 
   @Override
+  int locate(long fileoff) {
+    XfsExtentNode node = root;
+    int before = 0;
+    while (node instanceof XfsExtentNode.Inner inner) {
+      int child = inner.find(fileoff);
+      before += inner.before(child);
+      node = inner.child(child);
+    }
+    XfsExtentNode.Leaf leaf = (XfsExtentNode.Leaf) node;
+    located = new Place(leaf, before);
+    return root.count() == 0 || fileoff < root.startOff() ? NONE : before + leaf.find(fileoff);
+  }
+
+  /** The leaf that has the last extent that starts at or before a block; the first leaf if none. */
+  XfsExtentNode.Leaf leaf(long fileoff) {
+    XfsExtentNode node = root;
+    while (node instanceof XfsExtentNode.Inner inner) {
+      node = inner.child(inner.find(fileoff));
+    }
+    return (XfsExtentNode.Leaf) node;
+  }
+
+  @Override
   Rec get(int at) {
+    Place place = located;
+    int near = place == null ? NONE : place.in(at);
+    if (place != null && near != NONE) {
+      return Rec.decode(place.leaf.first(near), place.leaf.second(near));
+    }
     XfsExtentNode node = root;
     int in = at;
     while (node instanceof XfsExtentNode.Inner inner) {
@@ -179,13 +218,13 @@ final class XfsExtentTree extends XfsExtentMap {
 
   /** The first extent that ends after a block, or count() if there is none. */
   private int firstEndingAfter(long fileoff) {
-    int at = find(fileoff);
+    int at = locate(fileoff);
     return at != NONE && fileoff < endOff(at) ? at : at + 1;
   }
 
   /** The number after the last extent that overlaps a range, or {@code first} if none does. */
   private int behindLast(int first, long off, long count) {
-    return count <= 0 ? first : Math.max(first, find(off + count - 1) + 1);
+    return count <= 0 ? first : Math.max(first, locate(off + count - 1) + 1);
   }
 
   /**
@@ -276,7 +315,7 @@ final class XfsExtentTree extends XfsExtentMap {
 
   /** The change that {@link #insert} makes. */
   Edit planInsert(long off, long block, long count, boolean unwritten) {
-    int at = find(off) + 1;
+    int at = locate(off) + 1;
     return plan(off, off + count, at, at, List.of(new Rec(off, block, count, unwritten)));
   }
 

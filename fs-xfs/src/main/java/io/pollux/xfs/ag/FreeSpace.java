@@ -154,7 +154,7 @@ final class FreeSpace {
     if (right.count() > 0) {
       byLength.insert(right);
     }
-    counted(-run.count());
+    counted(-run.count(), there.count());
   }
 
   /** Adds a run, merged with the free extents that touch it. */
@@ -191,7 +191,7 @@ final class FreeSpace {
     } else {
       byStart.insert(run);
     }
-    counted(run.count());
+    counted(run.count(), merged.count());
   }
 
   private void deleteByLength(XfsAllocRec rec) throws ErrnoException {
@@ -201,17 +201,20 @@ final class FreeSpace {
     byLength.delete();
   }
 
+  /** Updates the header after a free extent of a length was cut, or made. */
   @LinuxSource(
       file = "fs/xfs/libxfs/xfs_alloc.c",
       name = {"xfs_alloc_update_counters", "xfs_allocbt_update_lastrec"})
-  private void counted(long blocks) throws ErrnoException {
+  private void counted(long blocks, long changed) throws ErrnoException {
     long free = agf.data().u32(XfsAgf.FREEBLKS) + blocks;
     if (free < 0 || free > agf.data().u32(XfsAgf.LENGTH)) {
       throw agf.data().corrupt("its trees have other free blocks than it says");
     }
-    XfsAllocRec longest = largest();
     BufEdit edit = agf.edit();
     edit.put32(XfsAgf.FREEBLKS, (int) free);
-    edit.put32(XfsAgf.LONGEST, longest == null ? 0 : (int) longest.count());
+    if (changed >= edit.u32(XfsAgf.LONGEST)) { // otherwise it was not the longest, and is not now
+      XfsAllocRec longest = largest();
+      edit.put32(XfsAgf.LONGEST, longest == null ? 0 : (int) longest.count());
+    }
   }
 }

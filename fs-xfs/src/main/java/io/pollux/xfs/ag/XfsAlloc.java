@@ -308,12 +308,13 @@ public final class XfsAlloc {
       XfsTrans tp, long fsb, long minLen, long maxLen, XfsOwner owner) throws ErrnoException {
     long agno = sb.agno(fsb);
     long length = Math.min(maxLen, available(tp, agno, owner.isReserved()));
-    if (length < minLen || new FreeSpace(this, tp, agno).exactly(sb.agbno(fsb), length) == null) {
+    if (length < minLen) {
       return null;
     }
     fixFreelist(tp, agno);
-    XfsAllocRec run = new FreeSpace(this, tp, agno).exactly(sb.agbno(fsb), length);
-    return run == null || run.count() < minLen ? null : take(tp, agno, run, owner);
+    FreeSpace free = new FreeSpace(this, tp, agno);
+    XfsAllocRec run = free.exactly(sb.agbno(fsb), length);
+    return run == null || run.count() < minLen ? null : take(tp, agno, free, run, owner);
   }
 
   /**
@@ -362,12 +363,12 @@ public final class XfsAlloc {
     if (run == null && minLen < maxLen) { // no extent has the whole length
       run = free.largest();
     }
-    return run == null || run.count() < minLen ? null : take(tp, agno, run, owner);
+    return run == null || run.count() < minLen ? null : take(tp, agno, free, run, owner);
   }
 
-  private Extent take(XfsTrans tp, long agno, XfsAllocRec run, XfsOwner owner)
+  private Extent take(XfsTrans tp, long agno, FreeSpace free, XfsAllocRec run, XfsOwner owner)
       throws ErrnoException {
-    new FreeSpace(this, tp, agno).take(run);
+    free.take(run);
     rmap.add(tp, agno, run.start(), run.count(), owner);
     tp.modFdblocks(-run.count());
     return new Extent(sb.fsb(agno, run.start()), run.count());

@@ -10,36 +10,41 @@ import io.pollux.xfs.btree.XfsRmapRec;
  * @param owner an inode, or a negative number for metadata of the group
  * @param offset the first block in the file; 0 if it is not a file's data
  * @param flags of {@link XfsRmapRec}
+ * @param shares whether its blocks may have other owners, too
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_types.h", name = "xfs_owner_info")
-public record XfsOwner(long owner, long offset, int flags) {
+public record XfsOwner(long owner, long offset, int flags, boolean shares) {
+  private XfsOwner(long owner) {
+    this(owner, 0, 0, false);
+  }
+
   /** Headers of groups. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_RMAP_OWN_FS")
-  public static final XfsOwner FS = new XfsOwner(-3, 0, 0);
+  public static final XfsOwner FS = new XfsOwner(-3);
 
   /** The log. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_RMAP_OWN_LOG")
-  public static final XfsOwner LOG = new XfsOwner(-4, 0, 0);
+  public static final XfsOwner LOG = new XfsOwner(-4);
 
   /** Trees of free space and owners, and the free list. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_RMAP_OWN_AG")
-  public static final XfsOwner AG = new XfsOwner(-5, 0, 0);
+  public static final XfsOwner AG = new XfsOwner(-5);
 
   /** Trees of inodes. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_RMAP_OWN_INOBT")
-  public static final XfsOwner INOBT = new XfsOwner(-6, 0, 0);
+  public static final XfsOwner INOBT = new XfsOwner(-6);
 
   /** Inode chunks. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_RMAP_OWN_INODES")
-  public static final XfsOwner INODES = new XfsOwner(-7, 0, 0);
+  public static final XfsOwner INODES = new XfsOwner(-7);
 
   /** The tree of reference counts. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_RMAP_OWN_REFC")
-  public static final XfsOwner REFC = new XfsOwner(-8, 0, 0);
+  public static final XfsOwner REFC = new XfsOwner(-8);
 
   /** Not recorded by this call: the owner of data is recorded when it is mapped. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_rmap.h", name = "XFS_RMAP_OINFO_SKIP_UPDATE")
-  public static final XfsOwner SKIP = new XfsOwner(-1, 0, 0);
+  public static final XfsOwner SKIP = new XfsOwner(-1);
 
   /**
    * The data of a file, or of its attributes.
@@ -52,7 +57,7 @@ public record XfsOwner(long owner, long offset, int flags) {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_rmap.h", name = "xfs_rmap_ino_owner")
   public static XfsOwner of(long ino, long offset, boolean attr, boolean unwritten) {
     int flags = (attr ? XfsRmapRec.ATTR_FORK : 0) | (unwritten ? XfsRmapRec.UNWRITTEN : 0);
-    return new XfsOwner(ino, offset, flags);
+    return new XfsOwner(ino, offset, flags, true);
   }
 
   /**
@@ -63,7 +68,7 @@ public record XfsOwner(long owner, long offset, int flags) {
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_rmap.h", name = "xfs_rmap_ino_bmbt_owner")
   public static XfsOwner bmbt(long ino, boolean attr) {
-    return new XfsOwner(ino, 0, XfsRmapRec.BMBT_BLOCK | (attr ? XfsRmapRec.ATTR_FORK : 0));
+    return new XfsOwner(ino, 0, XfsRmapRec.BMBT_BLOCK | (attr ? XfsRmapRec.ATTR_FORK : 0), false);
   }
 
   /** Whether the blocks are for trees that space is set aside for. */
@@ -73,7 +78,12 @@ public record XfsOwner(long owner, long offset, int flags) {
 
   XfsOwner withUnwritten(boolean unwritten) {
     int others = flags & ~XfsRmapRec.UNWRITTEN;
-    return new XfsOwner(owner, offset, unwritten ? others | XfsRmapRec.UNWRITTEN : others);
+    return new XfsOwner(owner, offset, unwritten ? others | XfsRmapRec.UNWRITTEN : others, shares);
+  }
+
+  /** The same for a fork that shares no blocks, which makes the search for neighbours short. */
+  public XfsOwner alone() {
+    return new XfsOwner(owner, offset, flags, false);
   }
 
   /** The record of some blocks of it. */

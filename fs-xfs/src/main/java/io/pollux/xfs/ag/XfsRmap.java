@@ -90,10 +90,18 @@ public final class XfsRmap {
     XfsBtreeCur<XfsRmapRec> cur = alloc.rmapbt(tp, agno);
     XfsRmapRec before = owner.withUnwritten(!unwritten).record(tp.sb().agbno(fsb), len);
     XfsRmapRec after = owner.withUnwritten(unwritten).record(tp.sb().agbno(fsb), len);
-    XfsRmapRec there = covering(cur, tp.sb(), before);
+    boolean shares = mayShare(tp.sb(), owner);
+    XfsRmapRec there = covering(cur, shares, before);
     List<XfsRmapRec> old = new ArrayList<>(List.of(there));
     List<XfsRmapRec> made = rest(there, before);
-    XfsRmapRec left = there.start() == before.start() ? leftOf(cur, tp.sb(), after) : null;
+    XfsRmapRec left = null;
+    if (there.start() == before.start()) {
+      boolean found = !shares || cur.lookupLe(after); // otherwise it is there already
+      if (found && sameKey(cur.get(), after)) { // the record itself, of the other state
+        found = cur.previous();
+      }
+      left = leftOf(cur, shares, found ? cur.get() : null, after);
+    }
     XfsRmapRec right = there.end() == before.end() ? rightOf(cur, after) : null;
     made.add(join(old, left, after, right));
     replace(cur, old, made);
@@ -117,13 +125,15 @@ public final class XfsRmap {
     }
     XfsBtreeCur<XfsRmapRec> cur = alloc.rmapbt(tp, agno);
     XfsRmapRec rec = owner.record(agbno, len);
+    boolean shares = mayShare(tp.sb(), owner);
     XfsRmapRec there = cur.lookupLe(rec) ? cur.get() : null;
-    if (there != null && there.end() > agbno && !mayShare(tp.sb(), rec)) {
+    if (there != null && there.end() > agbno && !shares) {
       throw cur.corrupt("the blocks of " + rec + " have an owner already: " + there);
     }
     List<XfsRmapRec> old = new ArrayList<>();
-    XfsRmapRec left = leftOf(cur, tp.sb(), rec);
-    XfsRmapRec right = rightOf(cur, rec);
+    XfsRmapRec right =
+        there == null || shares ? rightOf(cur, rec) : after(rec, cur.next() ? cur.get() : null);
+    XfsRmapRec left = leftOf(cur, shares, there, rec);
     List<XfsRmapRec> made = List.of(join(old, left, rec, right));
     replace(cur, old, made);
   }
@@ -135,7 +145,7 @@ public final class XfsRmap {
     }
     XfsBtreeCur<XfsRmapRec> cur = alloc.rmapbt(tp, agno);
     XfsRmapRec rec = owner.record(agbno, len);
-    XfsRmapRec there = covering(cur, tp.sb(), rec);
+    XfsRmapRec there = covering(cur, mayShare(tp.sb(), owner), rec);
     replace(cur, List.of(there), rest(there, rec));
   }
 
@@ -162,39 +172,39 @@ public final class XfsRmap {
   }
 
   /** Whether blocks may have several owners. */
-  private static boolean mayShare(XfsSb sb, XfsRmapRec rec) {
-    return sb.reflink && rec.hasOffset();
+  private static boolean mayShare(XfsSb sb, XfsOwner owner) {
+    return sb.reflink && owner.shares();
   }
 
   /** The record that has all blocks of another. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_rmap.c", name = "xfs_rmap_lookup_le_range")
-  private static XfsRmapRec covering(XfsBtreeCur<XfsRmapRec> cur, XfsSb sb, XfsRmapRec rec)
+  private static XfsRmapRec covering(XfsBtreeCur<XfsRmapRec> cur, boolean shares, XfsRmapRec rec)
       throws ErrnoException {
     XfsRmapRec there = cur.lookupLe(rec) ? cur.get() : null;
     if (there != null && covers(there, rec)) {
       return there;
     }
     XfsRmapRec other =
-        mayShare(sb, rec) ? XfsRmapQuery.find(cur, rec.start(), each -> covers(each, rec)) : null;
+        shares ? XfsRmapQuery.find(cur, rec.start(), each -> covers(each, rec)) : null;
     if (other == null) {
       throw cur.corrupt("lacks a record of " + rec);
     }
     return other;
   }
 
-  /** The record that goes on as another, or null. */
+  /**
+   * The record that goes on as another, or null.
+   *
+   * @param there the last record before it
+   */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_rmap.c", name = "xfs_rmap_find_left_neighbor")
-  private static @Nullable XfsRmapRec leftOf(XfsBtreeCur<XfsRmapRec> cur, XfsSb sb, XfsRmapRec rec)
+  private static @Nullable XfsRmapRec leftOf(
+      XfsBtreeCur<XfsRmapRec> cur, boolean shares, @Nullable XfsRmapRec there, XfsRmapRec rec)
       throws ErrnoException {
-    boolean found = cur.lookupLe(rec);
-    if (found && sameKey(cur.get(), rec)) { // a conversion: the record itself, of the other state
-      found = cur.previous();
-    }
-    XfsRmapRec there = found ? cur.get() : null;
     if (there != null && touches(there, rec)) {
       return there;
     }
-    return mayShare(sb, rec) && rec.start() > 0
+    return shares && rec.start() > 0
         ? XfsRmapQuery.find(cur, rec.start() - 1, each -> touches(each, rec))
         : null;
   }
@@ -206,7 +216,12 @@ public final class XfsRmap {
     long offset = rec.hasOffset() ? rec.offset() + rec.count() : 0;
     XfsRmapRec probe = new XfsRmapRec(rec.end(), 1, rec.owner(), offset, rec.flags());
     XfsRmapRec there = cur.lookupEq(probe) ? cur.get() : null;
-    return there != null && touches(rec, there) ? there : null;
+    return after(rec, there);
+  }
+
+  /** The next record if another goes on as it, or null. */
+  private static @Nullable XfsRmapRec after(XfsRmapRec rec, @Nullable XfsRmapRec next) {
+    return next != null && touches(rec, next) ? next : null;
   }
 
   // Changes.

@@ -6,7 +6,6 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsBtreeBlock;
 import io.pollux.xfs.format.XfsSb;
-import java.nio.ByteBuffer;
 
 /** The two trees of free space, by start and by length. Keys have the format of records. */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc_btree.c")
@@ -37,7 +36,10 @@ final class AllocType extends XfsBtreeType<XfsAllocRec> {
 
   @Override
   byte[] encode(XfsAllocRec rec) {
-    return ByteBuffer.allocate(BYTES).putInt((int) rec.start()).putInt((int) rec.count()).array();
+    byte[] to = new byte[BYTES];
+    INT.set(to, 0, (int) rec.start());
+    INT.set(to, 4, (int) rec.count());
+    return to;
   }
 
   @Override

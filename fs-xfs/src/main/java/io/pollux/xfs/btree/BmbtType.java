@@ -6,7 +6,6 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsBtreeBlock;
 import io.pollux.xfs.format.XfsSb;
-import java.nio.ByteBuffer;
 
 /**
  * The tree of the extents of a fork. A record packs, from the highest bit down: unwritten (1 bit),
@@ -50,12 +49,17 @@ final class BmbtType extends XfsBtreeType<XfsBmbtRec> {
             | rec.startOff() << OFF_SHIFT
             | rec.startBlock() >>> LOW_FSB_BITS;
     long low = rec.startBlock() << COUNT_BITS | rec.count();
-    return ByteBuffer.allocate(RECORD_BYTES).putLong(high).putLong(low).array();
+    byte[] to = new byte[RECORD_BYTES];
+    LONG.set(to, 0, high);
+    LONG.set(to, 8, low);
+    return to;
   }
 
   @Override
   byte[] key(XfsBmbtRec rec) {
-    return ByteBuffer.allocate(KEY_BYTES).putLong(rec.startOff()).array();
+    byte[] to = new byte[KEY_BYTES];
+    LONG.set(to, 0, rec.startOff());
+    return to;
   }
 
   @Override

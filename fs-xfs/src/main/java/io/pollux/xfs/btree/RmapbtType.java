@@ -37,28 +37,31 @@ final class RmapbtType extends XfsBtreeType<XfsRmapRec> {
 
   @Override
   byte[] encode(XfsRmapRec rec) {
-    return ByteBuffer.allocate(RECORD_BYTES)
-        .putInt((int) rec.start())
-        .putInt((int) rec.count())
-        .putLong(rec.owner())
-        .putLong(rec.packed())
-        .array();
+    byte[] to = new byte[RECORD_BYTES];
+    INT.set(to, 0, (int) rec.start());
+    INT.set(to, 4, (int) rec.count());
+    LONG.set(to, 8, rec.owner());
+    LONG.set(to, 16, rec.packed());
+    return to;
   }
 
   @Override
   byte[] key(XfsRmapRec rec) {
-    ByteBuffer to = ByteBuffer.allocate(2 * KEY_BYTES);
-    put(to, rec.start(), rec.owner(), rec.packed() & XfsRmapRec.KEY_MASK);
+    byte[] to = new byte[2 * KEY_BYTES];
+    put(to, 0, rec.start(), rec.owner(), rec.packed() & XfsRmapRec.KEY_MASK);
     put(
         to,
+        KEY_BYTES,
         rec.end() - 1,
         rec.owner(),
         XfsRmapRec.lastPacked(rec.owner(), rec.packed(), rec.count()));
-    return to.array();
+    return to;
   }
 
-  private static void put(ByteBuffer to, long block, long owner, long offset) {
-    to.putInt((int) block).putLong(owner).putLong(offset);
+  private static void put(byte[] to, int at, long block, long owner, long offset) {
+    INT.set(to, at, (int) block);
+    LONG.set(to, at + 4, owner);
+    LONG.set(to, at + 12, offset);
   }
 
   @LinuxSource(file = "fs/xfs/libxfs/xfs_rmap_btree.c", name = "xfs_rmapbt_cmp_two_keys")
@@ -97,9 +100,10 @@ final class RmapbtType extends XfsBtreeType<XfsRmapRec> {
   @Override
   @LinuxSource(file = "fs/xfs/libxfs/xfs_btree.c", name = "xfs_btree_get_leaf_keys")
   byte[] keyOfLeaf(BufData leaf, int records) throws ErrnoException {
-    ByteBuffer to = ByteBuffer.allocate(2 * KEY_BYTES);
+    byte[] to = new byte[2 * KEY_BYTES];
     put(
         to,
+        0,
         leaf.u32(headerBytes),
         leaf.i64(headerBytes + 8),
         leaf.i64(headerBytes + 16) & XfsRmapRec.KEY_MASK);
@@ -120,8 +124,8 @@ final class RmapbtType extends XfsBtreeType<XfsRmapRec> {
         }
       }
     }
-    put(to, block, owner, offset);
-    return to.array();
+    put(to, KEY_BYTES, block, owner, offset);
+    return to;
   }
 
   @Override

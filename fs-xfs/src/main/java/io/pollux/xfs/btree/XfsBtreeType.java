@@ -9,6 +9,9 @@ import io.pollux.xfs.format.XfsBtreeBlock;
 import io.pollux.xfs.format.XfsBufOps;
 import io.pollux.xfs.format.XfsSb;
 import io.pollux.xfs.format.XfsVerify;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 
 /**
  * Describes a tree: the format and the order of its records.
@@ -21,6 +24,12 @@ public abstract class XfsBtreeType<R> {
   static final int MAX_LEVELS = 16;
 
   private static final long NULL_AGBLOCK = 0xffff_ffffL;
+
+  // Numbers in records and keys.
+  static final VarHandle INT =
+      MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.BIG_ENDIAN);
+  static final VarHandle LONG =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
 
   final XfsSb sb;
   final String name;

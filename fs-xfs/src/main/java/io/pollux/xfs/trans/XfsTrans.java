@@ -10,7 +10,6 @@ import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsSb;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -26,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 public final class XfsTrans implements AutoCloseable {
   private final XfsTransMount mount;
   private final Task current;
-  private final Map<Long, TransBuf> bufs = new LinkedHashMap<>(); // by position
+  private final TransBufs bufs = new TransBufs();
   private final Map<Object, XfsTransItem> items = new HashMap<>();
   private final List<TransBuf> gone = new ArrayList<>(); // freed, with another length than now
   private long fdblocks; // changes of the counters
@@ -169,7 +168,7 @@ public final class XfsTrans implements AutoCloseable {
 
   private TransBuf add(Buf buf, long @Nullable [] pieces) {
     TransBuf made = new TransBuf(buf, pieces);
-    TransBuf before = bufs.put(buf.position(), made);
+    TransBuf before = bufs.put(made);
     if (before != null) { // of another length, and freed
       gone.add(before);
     }
@@ -276,8 +275,8 @@ public final class XfsTrans implements AutoCloseable {
       for (TransBuf buf : gone) {
         buf.commit(current);
       }
-      for (TransBuf buf : bufs.values()) {
-        buf.commit(current);
+      for (int i = 0; i < bufs.count(); i++) {
+        bufs.at(i).commit(current);
       }
     } catch (Throwable e) {
       close();
@@ -289,7 +288,8 @@ public final class XfsTrans implements AutoCloseable {
   }
 
   private boolean changed() {
-    for (TransBuf buf : bufs.values()) {
+    for (int i = 0; i < bufs.count(); i++) {
+      TransBuf buf = bufs.at(i);
       if (buf.changed() || buf.isStale()) {
         return true;
       }
@@ -298,7 +298,9 @@ public final class XfsTrans implements AutoCloseable {
   }
 
   private void forget() {
-    bufs.values().forEach(TransBuf::release);
+    for (int i = 0; i < bufs.count(); i++) {
+      bufs.at(i).release();
+    }
     gone.forEach(TransBuf::release);
     bufs.clear();
     gone.clear();
