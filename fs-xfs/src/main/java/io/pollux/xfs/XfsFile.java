@@ -14,6 +14,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.Patch;
+import org.jspecify.annotations.Nullable;
 
 /** The file operations of regular files. */
 @LinuxSource(file = "fs/xfs/xfs_file.c", name = "xfs_file_operations")
@@ -87,6 +88,12 @@ final class XfsFile implements FileOperations {
   @LinuxSource(file = "fs/xfs/xfs_file.c", name = "iopoll")
   public int iopoll(Kiocb iocb, boolean spin) {
     return IomapDio.iopoll(iocb, spin);
+  }
+
+  @Override
+  public int iopoll(@Nullable Task current, Kiocb iocb, boolean spin) {
+    XfsInode ip = (XfsInode) iocb.file().inode();
+    return IomapDio.iopoll(current, iocb, spin, ip.mp().dioBatch());
   }
 
   @Override

@@ -11,11 +11,13 @@ import io.pollux.core.trace.TracePoint;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.iomap.Iomap;
+import io.pollux.iomap.IomapDioBatch;
 import io.pollux.iomap.IomapDioEnd;
 import io.pollux.iomap.IomapOps;
 import io.pollux.iomap.IomapWritebackOps;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.XfsExtentMap.Rec;
 import io.pollux.xfs.format.XfsSb;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -84,6 +86,9 @@ final class XfsIomap implements IomapOps, IomapWritebackOps, IomapDioEnd {
         clip(iomap, XfsReflink.unsharedEnd(ip, pos, extent, length), ip);
       }
     }
+    if (iomap.type() == Iomap.Type.UNWRITTEN) {
+      ip.mp().dioBatch().expect();
+    }
     if (ip.mp().trans().pending(ip.lastCommit())) {
       iomap.setFlags(iomap.flags() | Iomap.IOMAP_F_DIRTY);
     }
@@ -143,6 +148,11 @@ final class XfsIomap implements IomapOps, IomapWritebackOps, IomapDioEnd {
   }
 
   @Override
+  public IomapDioBatch batch(Kiocb iocb) {
+    return ((XfsInode) iocb.file().inode()).mp().dioBatch();
+  }
+
+  @Override
   public boolean sleeps(Kiocb iocb, long bytes, int error, int flags) {
     return error == 0
         && ((flags & IOMAP_DIO_UNWRITTEN) != 0 || iocb.kiPos + bytes > iocb.file().inode().size());
@@ -180,6 +190,9 @@ final class XfsIomap implements IomapOps, IomapWritebackOps, IomapDioEnd {
     }
     XfsSb sb = ip.mp().sb();
     long block = pos >> sb.blockLog;
+    if (extents instanceof XfsExtentTree tree && mapLeaf(ip, tree.leaf(block), pos, iomap)) {
+      return;
+    }
     int index = extents.find(block);
     if (index != XfsExtentMap.NONE) {
       long startOff = extents.startOff(index);
@@ -195,5 +208,31 @@ final class XfsIomap implements IomapOps, IomapWritebackOps, IomapDioEnd {
     long next =
         index + 1 < extents.count() ? sb.toPos(extents.startOff(index + 1)) : Long.MAX_VALUE;
     iomap.setHole(pos, next - pos);
+  }
+
+  /**
+   * Maps a position by a leaf, which is one way down. Returns false if its extents do not decide.
+   */
+  private static boolean mapLeaf(XfsInode ip, XfsExtentNode.Leaf leaf, long pos, Iomap iomap) {
+    XfsSb sb = ip.mp().sb();
+    long block = pos >> sb.blockLog;
+    int at = leaf.count() == 0 ? 0 : leaf.find(block);
+    if (leaf.count() == 0 || Rec.off(leaf.first(at)) > block) {
+      return false;
+    }
+    long startOff = Rec.off(leaf.first(at));
+    long end = startOff + Rec.count(leaf.second(at));
+    if (block < end) {
+      boolean unwritten = Rec.isUnwritten(leaf.first(at));
+      long start = sb.toPos(startOff);
+      long addr = sb.fsbToByte(Rec.block(leaf.first(at), leaf.second(at)));
+      iomap.setMapped(unwritten, start, sb.toPos(end) - start, addr, ip.mp().bdev());
+      return true;
+    }
+    if (at + 1 == leaf.count()) {
+      return false;
+    }
+    iomap.setHole(pos, sb.toPos(Rec.off(leaf.first(at + 1))) - pos);
+    return true;
   }
 }

@@ -3,6 +3,9 @@ package io.pollux.xfs;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.Kiocb;
+import io.pollux.iomap.IomapDioBatch;
+import io.pollux.iomap.IomapDioEnd;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
@@ -116,20 +119,75 @@ final class XfsIomapWrite {
     if (!unwritten && size <= ip.core().size()) {
       return 0;
     }
-    XfsSb sb = ip.mp().sb();
     try (XfsTrans tp = ip.mp().trans().begin(current, 0)) {
-      XfsInodeEdit edit = XfsInodeEdit.of(tp, ip);
-      if (unwritten) {
-        long first = pos >> sb.blockLog;
-        XfsBmapi.convert(edit.data(), first, blocksTo(sb, pos + bytes) - first, false);
-      }
-      if (size > edit.size()) {
-        edit.setSize(size);
-      }
+      finish(tp, ip, pos, bytes, unwritten, size);
       tp.commit();
       return 0;
     } catch (ErrnoException e) {
       return -ip.mp().failed(current, e).errno();
+    }
+  }
+
+  private static void finish(
+      XfsTrans tp, XfsInode ip, long pos, long bytes, boolean unwritten, long size)
+      throws ErrnoException {
+    XfsSb sb = ip.mp().sb();
+    XfsInodeEdit edit = XfsInodeEdit.of(tp, ip);
+    if (unwritten) {
+      long first = pos >> sb.blockLog;
+      XfsBmapi.convert(edit.data(), first, blocksTo(sb, pos + bytes) - first, false);
+    }
+    if (size > edit.size()) {
+      edit.setSize(size);
+    }
+  }
+
+  /**
+   * Finishes direct writes of one mount in one transaction. If that fails, a transaction for each
+   * of them decides which of them fail.
+   *
+   * @param current the worker's task
+   * @param batch the writes
+   */
+  static void finishAll(Task current, IomapDioBatch batch) {
+    boolean together = batch.count() > 1 && finishTogether(current, batch);
+    for (int i = 0; i < batch.count(); i++) {
+      Kiocb iocb = batch.iocb(i);
+      if (!together) {
+        int error = batch.error(i);
+        batch.setResult(
+            i, XfsIomap.OPS.endIo(current, iocb, batch.bytes(i), error, batch.flags(i)));
+        continue;
+      }
+      if (succeeded(batch, i)) {
+        ((XfsInode) iocb.file().inode()).growSize(iocb.kiPos + batch.bytes(i));
+      }
+      batch.setResult(i, 0);
+    }
+  }
+
+  /** Whether a write needs to be finished. */
+  private static boolean succeeded(IomapDioBatch batch, int at) {
+    return batch.error(at) == 0 && batch.bytes(at) > 0;
+  }
+
+  /** Returns whether all are finished; otherwise none is. */
+  private static boolean finishTogether(Task current, IomapDioBatch batch) {
+    XfsMount mp = ((XfsInode) batch.iocb(0).file().inode()).mp();
+    try (XfsTrans tp = mp.trans().begin(current, 0)) {
+      for (int i = 0; i < batch.count(); i++) {
+        Kiocb iocb = batch.iocb(i);
+        XfsInode ip = (XfsInode) iocb.file().inode();
+        boolean unwritten = (batch.flags(i) & IomapDioEnd.IOMAP_DIO_UNWRITTEN) != 0;
+        long end = iocb.kiPos + batch.bytes(i);
+        if (succeeded(batch, i) && (unwritten || end > ip.size())) {
+          finish(tp, ip, iocb.kiPos, batch.bytes(i), unwritten, end);
+        }
+      }
+      tp.commit();
+      return true;
+    } catch (ErrnoException e) { // cancelled, so nothing has changed
+      return false;
     }
   }
 

@@ -14,6 +14,7 @@ import io.pollux.core.sched.Task;
 import io.pollux.core.vfs.Inode;
 import io.pollux.core.vfs.Namei;
 import io.pollux.core.vfs.SuperBlock;
+import io.pollux.iomap.IomapDioBatch;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
@@ -53,6 +54,7 @@ final class XfsMount extends SuperBlock {
   private final XfsIunlink iunlink;
   private final XfsInactive inactive;
   private final XfsRefcountTree refcounts;
+  private final IomapDioBatch dioBatch = new IomapDioBatch(XfsIomapWrite::finishAll);
   private final boolean norecovery;
   private @Nullable XfsInode root; // set once, when the mount is complete
 
@@ -236,6 +238,11 @@ final class XfsMount extends SuperBlock {
   /** Begins transactions. */
   XfsTransMount trans() {
     return trans;
+  }
+
+  /** The direct writes that wait to be finished. */
+  IomapDioBatch dioBatch() {
+    return dioBatch;
   }
 
   /** Forgets an inode that a transaction has freed. */
