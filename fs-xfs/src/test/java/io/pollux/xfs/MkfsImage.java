@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.fail;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.pollux.block.fixture.HeldDisk;
+import io.pollux.core.ErrnoException;
+import io.pollux.xfs.mkfs.MadeImage;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
@@ -30,15 +32,24 @@ final class MkfsImage {
   /** Short enough to stay in the inode: mkfs.xfs 6.1 writes longer ones without their header. */
   static final String LONG_TARGET = "./".repeat(160) + "file";
 
+  /** Options that begin with this word are for {@link MadeImage}. */
+  private static final String OURS = "ours ";
+
   private MkfsImage() {}
 
   static Stream<String> names(int count) {
     return IntStream.range(0, count).mapToObj(i -> "name-" + i);
   }
 
-  /** Makes one; {@code contents} is what /file has. */
+  /**
+   * Makes one; {@code contents} is what /file has. With options that begin with "ours", the mkfs of
+   * this project makes an empty filesystem.
+   */
   static Path make(Path directory, String options, byte[] contents)
       throws IOException, InterruptedException {
+    if (options.startsWith(OURS)) {
+      return ours(directory.resolve("image"), options.substring(OURS.length()), 320L << 20);
+    }
     Path file = Files.write(directory.resolve("contents"), contents);
     Path empty = Files.createFile(directory.resolve("empty"));
     StringBuilder proto = new StringBuilder("none\n0 0\nd--755 0 0\n");
@@ -65,6 +76,15 @@ final class MkfsImage {
     String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor()).as(said).isZero();
     return image;
+  }
+
+  /** Has the mkfs of this project make an empty filesystem. */
+  static Path ours(Path image, String options, long bytes) throws IOException {
+    try {
+      return MadeImage.make(image, bytes, options);
+    } catch (ErrnoException e) {
+      throw new IOException(e);
+    }
   }
 
   /**

@@ -40,8 +40,8 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 final class XfsForgedTest {
-  private static final int IMAGES = Integer.getInteger("pollux.xfs.images", 50);
-  private static final long FIRST = Long.getLong("pollux.seed", 1);
+  private final int images = Integer.getInteger("pollux.xfs.images", 50);
+  private final long first = Long.getLong("pollux.seed", 1);
   private static final int GUARD = 64 << 10;
   private static final int EXTENTS = 400;
 
@@ -73,12 +73,12 @@ final class XfsForgedTest {
     }
     assertThat(found).as("kinds of metadata").hasSizeGreaterThan(14);
     long oopses = Oops.count();
-    for (long seed = FIRST; seed < FIRST + IMAGES; seed++) {
+    for (long seed = first; seed < first + images; seed++) {
       one(image, found, new Random(seed), seed);
       assertThat(Oops.count()).as("reports, seed " + seed).isEqualTo(oopses);
     }
     System.out.println("XfsForgedTest " + options + ": errno of mount and calls " + errors);
-    System.out.println("XfsForgedTest: " + stopped + " of " + IMAGES + " shut down");
+    System.out.println("XfsForgedTest: " + stopped + " of " + images + " shut down");
     assertThat(stopped).as("images shut down").isPositive();
     assertThat(errors.get(Errno.EUCLEAN)).as("EUCLEAN").isPositive();
     assertThat(errors.get(0)).as("calls that succeed").isPositive();

@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 final class XfsFullTest {
-  private static final int FILLS = Integer.getInteger("pollux.xfs.fills", 1);
+  private final int fills = Integer.getInteger("pollux.xfs.fills", 1);
   private static final int FAILURES = 40; // in a row, until it is full
 
   private final long seed = Long.getLong("pollux.seed", System.nanoTime());
@@ -48,7 +48,7 @@ final class XfsFullTest {
     System.out.println("XfsFullTest: -Dpollux.seed=" + seed);
     Path image = MkfsImage.make(directory, options, new byte[100_000]);
     long free = 0;
-    for (int fill = 0; fill < FILLS; fill++) {
+    for (int fill = 0; fill < fills; fill++) {
       try (WritableTree writable = new WritableTree(image)) {
         MountedTree tree = writable.tree;
         memory = tree.current.mm().mmap(1 << 16, Mman.PROT_READ | Mman.PROT_WRITE);
@@ -66,6 +66,9 @@ final class XfsFullTest {
         empty(writable.tree);
       }
       LinuxXfs.assertSound(image);
+      try (WritableTree writable = new WritableTree(image)) {
+        assertThat(writable.mp.trans().fdblocks()).as("free after fill " + fill).isEqualTo(free);
+      }
     }
   }
 

@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 final class XfsNamesTest {
-  private static final int OPERATIONS = Integer.getInteger("pollux.xfs.names", 1500);
+  private final int operations = Integer.getInteger("pollux.xfs.names", 1500);
 
   private final long seed = Long.getLong("pollux.seed", System.nanoTime());
   private final Random random = new Random(seed);
@@ -56,7 +56,7 @@ final class XfsNamesTest {
       MountedTree tree = mounted.tree;
       tree.namei.mkdir(tree.current, null, MountedTree.bytes("/t"), 0755);
       model.put("/t", "d");
-      for (int i = 0; i < OPERATIONS; i++) {
+      for (int i = 0; i < operations; i++) {
         step(tree);
       }
       assertThat(walk(tree, "/t")).isEqualTo(model);

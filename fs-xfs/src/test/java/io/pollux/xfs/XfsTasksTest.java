@@ -36,7 +36,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 final class XfsTasksTest {
-  private static final int TURNS = Integer.getInteger("pollux.xfs.turns", 60);
+  private final int turns = Integer.getInteger("pollux.xfs.turns", 60);
   private static final int PART = 64 << 10; // of a file, with one writer
   private static final Set<Integer> RACES = Set.of(Errno.ENOENT, Errno.EEXIST);
 
@@ -93,18 +93,18 @@ final class XfsTasksTest {
       long memory = task.mm().mmap(PART, Mman.PROT_READ | Mman.PROT_WRITE);
       CompletableFuture<Void> end = new CompletableFuture<>();
       ends.add(end);
-      Thread thread = new Thread(() -> turns(task, work, random, memory, end), "xfs-task-" + i);
+      Thread thread = new Thread(() -> repeat(task, work, random, memory, end), "xfs-task-" + i);
       thread.setDaemon(true);
       thread.start();
     }
     ends.forEach(CompletableFuture::join);
   }
 
-  private static void turns(
+  private void repeat(
       Task task, Work work, Random random, long memory, CompletableFuture<Void> end) {
     task.enterKernel();
     try {
-      for (int turn = 0; turn < TURNS; turn++) {
+      for (int turn = 0; turn < turns; turn++) {
         try {
           work.run(task, random, memory);
         } catch (ErrnoException e) {
