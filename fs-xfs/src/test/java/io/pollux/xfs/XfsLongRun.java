@@ -80,7 +80,8 @@ final class XfsLongRun {
     if (!PARTS.containsAll(parts)) {
       throw new IllegalArgumentException("the parts are " + PARTS + ", and not " + parts);
     }
-    long seed = Long.getLong("pollux.seed", System.currentTimeMillis());
+    long given = Long.getLong("pollux.seed", 0);
+    long seed = given == 0 ? System.currentTimeMillis() : given;
     double scale = Double.parseDouble(System.getProperty("pollux.long.scale", "1"));
     Path directory = Files.createDirectories(Path.of(args[0]));
     XfsLongRun run = new XfsLongRun(directory, seed, scale);
@@ -99,18 +100,18 @@ final class XfsLongRun {
     System.out.flush();
   }
 
-  /** Heap in use after a collection, and the most that the process had in memory. */
+  /** Heap in use after a collection, and all memory of the process that is no file's. */
   static String memory() throws IOException {
     System.gc();
     Runtime runtime = Runtime.getRuntime();
     long heap = runtime.totalMemory() - runtime.freeMemory() >> 20;
-    String peak =
+    String anonymous =
         Files.readAllLines(Path.of("/proc/self/status")).stream()
             .filter(line -> line.startsWith("RssAnon:"))
             .findFirst()
             .map(line -> line.replaceAll("\\D", ""))
             .orElse("0");
-    return "heap " + heap + " MiB, anonymous " + (Long.parseLong(peak) >> 10) + " MiB";
+    return "heap " + heap + " MiB, anonymous " + (Long.parseLong(anonymous) >> 10) + " MiB";
   }
 
   private int scaled(int count) {
@@ -125,17 +126,7 @@ final class XfsLongRun {
       case "forged" -> forged();
       case "tasks" -> tasks();
       case "aged" -> aged();
-      case "directory" -> {
-        for (String geometry : List.of("", "-b size=1024 -m rmapbt=1,reflink=1 -n size=65536")) {
-          int names = scaled(MILLION);
-          run(
-              "names in one directory",
-              geometry,
-              names,
-              seed,
-              dir -> new LongDirectory(dir, geometry, names, seed).run());
-        }
-      }
+      case "directory" -> directory();
       default -> extents();
     }
   }
@@ -225,6 +216,20 @@ final class XfsLongRun {
     }
   }
 
+  private void directory() throws IOException {
+    directory("", scaled(MILLION));
+    directory("-b size=1024 -m rmapbt=1,reflink=1 -n size=65536", scaled(MILLION / 10));
+  }
+
+  private void directory(String geometry, int names) throws IOException {
+    run(
+        "names in one directory",
+        geometry,
+        names,
+        seed,
+        dir -> new LongDirectory(dir, geometry, names, seed).run());
+  }
+
   private void extents() throws IOException {
     int count = scaled(MILLION);
     for (String geometry : List.of("-b size=1024", "-m rmapbt=1,reflink=1 -i nrext64=1")) {
@@ -265,14 +270,14 @@ final class XfsLongRun {
     void run(Path directory) throws Exception;
   }
 
-  private void run(String what, String geometry, long operations, long own, Work work)
+  private void run(String what, String geometry, long operations, long runSeed, Work work)
       throws IOException {
-    say("begins: " + what + ", " + geometry + ", " + operations + ", -Dpollux.seed=" + own);
-    Path own1 = Files.createTempDirectory(directory, "long");
+    say("begins: " + what + ", " + geometry + ", " + operations + ", -Dpollux.seed=" + runSeed);
+    Path images = Files.createTempDirectory(directory, "long");
     long start = System.nanoTime();
     String result;
     try {
-      String measured = work.run(own1);
+      String measured = work.run(images);
       result = measured.isEmpty() ? "passed" : "passed: " + measured;
     } catch (TestAbortedException e) {
       failed = true;
@@ -283,10 +288,10 @@ final class XfsLongRun {
       e.printStackTrace(System.out);
     }
     double seconds = (System.nanoTime() - start) / 1e9;
-    Row row = new Row(what, geometry, operations, own, seconds, result);
+    Row row = new Row(what, geometry, operations, runSeed, seconds, result);
     rows.add(row);
     say(row.toString());
-    delete(own1);
+    delete(images);
   }
 
   private static void delete(Path tree) throws IOException {
