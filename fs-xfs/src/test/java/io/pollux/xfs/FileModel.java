@@ -266,6 +266,7 @@ final class FileModel {
     if (result != -Kiocb.EIOCBQUEUED) {
       flight.complete(flight.iocb, result, 0);
     }
+    log.add(flight.done ? "completed " + flight.result : "in flight");
     put(from, data, count);
   }
 

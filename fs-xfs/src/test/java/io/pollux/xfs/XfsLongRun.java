@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import io.pollux.core.Oops;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -277,7 +278,11 @@ final class XfsLongRun {
     long start = System.nanoTime();
     String result;
     try {
+      long oopses = Oops.count();
       String measured = work.run(images);
+      if (Oops.count() != oopses) {
+        throw new AssertionError("the kernel reported a fault of its own");
+      }
       result = measured.isEmpty() ? "passed" : "passed: " + measured;
     } catch (TestAbortedException e) {
       failed = true;
