@@ -144,7 +144,7 @@ final class FileModel {
       case 0, 1, 2, 3, 4 -> write(false, pos, length, 0);
       case 5 -> write(false, pos, length, Kiocb.IOCB_NOWAIT);
       case 6, 7, 8, 9 -> direct(pos, length, 0);
-      case 10 -> direct(pos, length, Kiocb.IOCB_NOWAIT);
+      case 10 -> directNowait(pos, length);
       case 11, 12 -> truncate(pos);
       case 13 -> fallocate(0, pos, length);
       case 14 -> fallocate(Fcntl.FALLOC_FL_KEEP_SIZE, pos, length);
@@ -170,6 +170,18 @@ final class FileModel {
     write(true, pos / unit * unit, Math.max(unit, length / unit * unit), flags);
   }
 
+  /** A direct NOWAIT write, mostly without cached pages, which make it return EAGAIN at once. */
+  private void directNowait(int pos, int length) throws ErrnoException {
+    settle();
+    File file = open().buffered;
+    if (random.nextInt(4) != 0) {
+      assertThat(file.fsync(tree(open()).current, false)).isZero();
+      ((XfsInode) file.inode()).mapping().invalidateAll();
+      log.add("invalidate");
+    }
+    direct(pos, length, Kiocb.IOCB_NOWAIT);
+  }
+
   /** The alignment of a direct write. */
   private int unit() {
     int sector = open().mounted.mp.bdev().queue().logicalBlockSize();
@@ -191,10 +203,12 @@ final class FileModel {
     if (flags == 0) {
       assertThat(written).as("written").isEqualTo(length);
     } else if (written == -Errno.EAGAIN) {
+      log.add("EAGAIN");
       return;
     } else {
       assertThat(written).as("written").isBetween(1L, (long) length);
     }
+    log.add("written " + written);
     put(pos, data, (int) written);
   }
 
