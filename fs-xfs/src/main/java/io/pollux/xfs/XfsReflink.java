@@ -27,6 +27,9 @@ final class XfsReflink {
   /** The most bytes that one call copies. */
   private static final int MAX_COPY = 1 << 20;
 
+  /** Extents that one transaction replaces by a shared one or by a hole, at most. */
+  private static final int MOST_REPLACED = 64;
+
   private XfsReflink() {}
 
   /**
@@ -256,8 +259,12 @@ final class XfsReflink {
             : index + 1 < map.count() ? map.startOff(index + 1) : Long.MAX_VALUE;
     long run = Math.min(most, next - off);
     run = Math.min(run, XfsExtentMap.MAX_EXTLEN);
-    long left = XfsBmapi.unmap(target, toOff, toOff + run, Integer.MAX_VALUE);
-    assert left == toOff : "a part is left";
+    XfsExtentMap replaced = target.map();
+    int behind = replaced.find(toOff) + MOST_REPLACED;
+    if (behind < replaced.count()) {
+      run = Math.min(run, replaced.startOff(behind) - toOff);
+    }
+    XfsBmapi.unmapAll(target, toOff, run);
     if (mapped && !map.unwritten(index)) {
       long fsb = map.startBlock(index) + off - map.startOff(index);
       XfsMount mp = source.inode().mp();

@@ -112,6 +112,28 @@ final class XfsReflinkTest {
     }
   }
 
+  /** A hole of one file replaces many extents of another one. */
+  @Test
+  void aCloneReplacesFewExtentsInATransaction(@TempDir Path directory) throws Exception {
+    int extents = 400;
+    Path image = MkfsImage.make(directory, "", contents);
+    try (WritableTree tree = new WritableTree(image)) {
+      File hole = tree.open("/hole", Fcntl.O_CREAT);
+      File to = tree.open("/file", Fcntl.O_DIRECT);
+      write(tree, hole, 8192L * extents, 4096, 1);
+      for (int i = 0; i < extents; i++) {
+        write(tree, to, (1 << 20) + 8192L * i, 4096, 7);
+      }
+      long commits = tree.mp.trans().commits();
+      assertThat(clone(tree, hole, 0, to, 1 << 20, 8192L * extents)).isZero();
+      assertThat(tree.mp.trans().commits() - commits).isGreaterThan(extents / 100);
+      assertThat(tree.inode("/file").extents(tree.tree.current).lastOffset()).isLessThan(256);
+      hole.fput(tree.tree.current);
+      to.fput(tree.tree.current);
+    }
+    LinuxXfs.assertSound(image);
+  }
+
   @Test
   void aRangeIsSharedInTheSameFile(@TempDir Path directory) throws Exception {
     Path image = MkfsImage.make(directory, "-m rmapbt=1", contents);
