@@ -251,15 +251,24 @@ final class XfsFallocate {
     flush(offset, Long.MAX_VALUE);
     ip.mapping().truncateRange(current, offset, Long.MAX_VALUE);
     XfsEofblocks.free(current, ip);
-    long size = ip.size() + length;
-    storeSize(size); // first: a crash in between leaves no block behind the end
-    ip.iSizeWrite(size);
     long first = offset >> sb.blockLog;
     long count = length >> sb.blockLog;
-    split(first);
+    requireRoom(count);
+    split(first); // before the size changes: it may find no space
+    long size = ip.size() + length;
+    storeSize(size); // before the shift: a crash in between leaves no block behind the end
+    ip.iSizeWrite(size);
     long before = XfsExtentMap.MAX_FILEOFF;
     while (before > first) { // each turn moves earlier extents
       before = shiftRight(first, before, count);
+    }
+  }
+
+  /** Checks that blocks behind the end of the file do not move behind the largest file. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmap_can_insert_extents")
+  private void requireRoom(long count) throws ErrnoException {
+    if (ip.extents(current).lastOffset() > (ip.maxBytes() >> sb.blockLog) - count) {
+      throw new ErrnoException(Errno.EINVAL);
     }
   }
 

@@ -135,6 +135,23 @@ final class XfsWriteTest {
 
   /** Fills the filesystem and empties it, several times: the space comes back to the block. */
   @Test
+  void anInsertMovesNoBlocksBehindTheLargestFile(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "", new byte[8192]);
+    try (WritableTree tree = new WritableTree(image)) {
+      File file = tree.open("/file", 0);
+      Task task = tree.tree.current;
+      long far = 1L << 62;
+      int keep = Fcntl.FALLOC_FL_KEEP_SIZE;
+      assertThat(file.op().fallocate(task, file, keep, far, 4096)).isZero();
+      assertThat(file.op().fallocate(task, file, Fcntl.FALLOC_FL_INSERT_RANGE, 4096, far))
+          .isEqualTo(-Errno.EINVAL);
+      assertThat(file.inode().size()).isEqualTo(8192);
+      file.fput(task);
+    }
+    LinuxXfs.assertSound(image);
+  }
+
+  @Test
   void spaceComesBackToTheBlock(@TempDir Path directory) throws Exception {
     Path image = MkfsImage.make(directory, "-m rmapbt=1", new byte[100]);
     try (WritableTree tree = new WritableTree(image)) {
