@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.pollux.core.ErrnoException;
 import io.pollux.xfs.mkfs.MadeImage;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +17,8 @@ import java.util.stream.Stream;
 
 /**
  * Times the steps of a case of the long run, and says how far it is. A loop reports its first and
- * last tenth: if a step took time linear in what is there, the last would be much slower.
+ * last tenth, in processor time of the thread: if a step took time linear in what is there, the
+ * last would be much slower.
  */
 final class LongSteps {
   private static final int PARTS = 10;
@@ -77,25 +80,43 @@ final class LongSteps {
   /** Runs a loop. */
   void each(String what, int count, Step step) throws ErrnoException {
     long begun = System.nanoTime();
+    long processor = cpu();
     double first = 0;
     double last = 0;
     for (int part = 0; part < PARTS; part++) {
-      long partBegun = System.nanoTime();
+      long partBegun = cpu();
       int from = (int) ((long) count * part / PARTS);
       int to = (int) ((long) count * (part + 1) / PARTS);
       for (int i = from; i < to; i++) {
         step.run(i);
       }
-      last = (System.nanoTime() - partBegun) / 1e3 / Math.max(1, to - from);
+      last = (cpu() - partBegun) / 1e3 / Math.max(1, to - from);
       first = part == 0 ? last : first;
       XfsLongRun.say(
           String.format(Locale.ROOT, "  %s: %,d of %,d, %.1f us each", what, to, count, last));
     }
     double seconds = (System.nanoTime() - begun) / 1e9;
+    double cpu = (cpu() - processor) / 1e9;
     add(
         String.format(
-            Locale.ROOT, "%s %.1f s (%.1f us at first, %.1f at last)", what, seconds, first, last));
+            Locale.ROOT,
+            "%s %.1f s, %.1f s CPU (%.1f us at first, %.1f at last)",
+            what,
+            seconds,
+            cpu,
+            first,
+            last));
     begin();
+  }
+
+  /** Processor time of the calling thread in nanoseconds. */
+  private static long cpu() {
+    try {
+      return Long.parseLong(
+          Files.readString(Path.of("/proc/thread-self/schedstat")).split(" ", 2)[0]);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @Override

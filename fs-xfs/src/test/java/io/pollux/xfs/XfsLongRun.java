@@ -105,7 +105,7 @@ final class XfsLongRun {
   static String memory() throws IOException {
     System.gc();
     Runtime runtime = Runtime.getRuntime();
-    long heap = runtime.totalMemory() - runtime.freeMemory() >> 20;
+    long heap = (runtime.totalMemory() - runtime.freeMemory()) >> 20;
     String anonymous =
         Files.readAllLines(Path.of("/proc/self/status")).stream()
             .filter(line -> line.startsWith("RssAnon:"))
