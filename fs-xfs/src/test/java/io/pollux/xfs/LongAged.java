@@ -63,6 +63,7 @@ final class LongAged {
   private final List<String> log = new ArrayList<>();
   private final List<FileModel> models = new ArrayList<>();
   private final Map<String, String> sums = new TreeMap<>(); // of all files but those of the models
+  private int named; // so that no name is taken twice
   private final List<String> ours = new ArrayList<>(); // names of sums that may go
 
   LongAged(Path directory, String geometry, int operations, long seed) {
@@ -152,8 +153,7 @@ final class LongAged {
   private void names(WritableTree mounted, long memory) throws ErrnoException {
     MountedTree tree = mounted.tree;
     String from = ours.get(random.nextInt(ours.size()));
-    String to =
-        "/many/" + random.nextInt(8) + "/new-" + "x".repeat(random.nextInt(60)) + sums.size();
+    String to = "/many/" + random.nextInt(8) + "/new-" + "x".repeat(random.nextInt(60)) + named++;
     switch (random.nextInt(3)) {
       case 0 -> {
         log.add("remove " + from);
