@@ -106,7 +106,7 @@ class TraceTest {
   void eachPointHasAnAreaAndFields() {
     for (TracePoint point : TracePoint.values()) {
       assertThat(point.name()).isEqualToIgnoringCase(point.cName());
-      assertThat(point.area()).isIn("aio", "block", "iomap", "xfs", "gfs2");
+      assertThat(point.area()).isIn("aio", "blkdev", "block", "iomap", "xfs", "gfs2");
       assertThat(point.fields()).isNotEmpty().doesNotHaveDuplicates().doesNotContain("id");
     }
   }
