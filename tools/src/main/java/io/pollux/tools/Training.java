@@ -3,6 +3,7 @@ package io.pollux.tools;
 
 import io.pollux.tools.console.Arguments;
 import io.pollux.tools.console.Console;
+import io.pollux.tools.console.Interrupts;
 import java.util.Arrays;
 import java.util.List;
 
@@ -29,7 +30,8 @@ final class Training {
     while (from <= words.size()) {
       int rest = words.subList(from, words.size()).indexOf(THEN);
       int to = rest < 0 ? words.size() : from + rest;
-      int ignored = Pollux.run(words.subList(from, to).toArray(String[]::new), Console.ofProcess());
+      int status = Pollux.run(words.subList(from, to).toArray(String[]::new), Console.ofProcess());
+      Interrupts.ended(status);
       from = to + 1;
     }
     for (String name : IN_PROGRAMS) {
