@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The map of releases and acquires: it has what the sources have. */
+/** The map of releases and acquires agrees with the sources. */
 @Timeout(60)
 class PairsTest {
   private static final String GATE =

@@ -83,10 +83,10 @@ public final class IomapDio extends IomapDioCompletion {
    * @param iter the memory, and the direction
    * @param ops the filesystem's mapping
    * @param end called when the bios have completed; null for none. Shared by requests
-   * @return bytes; fewer if a write reaches an extent for which iomapBegin returns -EOPNOTSUPP,
-   *     -ENOTBLK, or, with IOCB_NOWAIT, -EAGAIN. -EIOCBQUEUED. Or a negative errno: -EAGAIN if
-   *     IOCB_NOWAIT is set and it would block, and nothing has changed; -ENOTBLK if the caller
-   *     should use the page cache
+   * @return bytes transferred; fewer if a write reaches an extent for which iomapBegin returns
+   *     -EOPNOTSUPP, -ENOTBLK, or, with IOCB_NOWAIT, -EAGAIN. Otherwise -EIOCBQUEUED, or a negative
+   *     errno: -EAGAIN if IOCB_NOWAIT is set and the request would block before it changed
+   *     anything; -ENOTBLK if the caller should use the page cache
    */
   @LinuxSource(file = "fs/iomap.c", name = "iomap_dio_rw")
   @Patch(5)
@@ -200,13 +200,15 @@ public final class IomapDio extends IomapDioCompletion {
     return complete(current);
   }
 
-  /** Whether a request that has covered some extents ends before one that gives this error. */
+  /**
+   * Whether a request that has covered some extents returns short if the next one has this error.
+   */
   @Differs(
       kind = Differs.Kind.OURS,
       why =
-          "A NOWAIT request that has transferred a part and then would block returns the bytes of"
-              + " that part. Linux 4.20 returns EAGAIN, although data has changed. XFS of Linux 5.7"
-              + " and later refuses a NOWAIT write that needs more than one extent.",
+          "A NOWAIT request that would block after a partial transfer returns the bytes"
+              + " transferred. Linux 4.20 returns EAGAIN, although data has changed. XFS of Linux"
+              + " 5.7 and later refuses a NOWAIT write that needs more than one extent.",
       test = "IomapDioEdgesTest#aNowaitWriteThatWouldBlockInItsSecondExtentIsShort")
   private static boolean endsShort(long error, int how) {
     return error == -Errno.EOPNOTSUPP
@@ -493,13 +495,14 @@ public final class IomapDio extends IomapDioCompletion {
   }
 
   /**
-   * As {@link #iopoll(Kiocb, boolean)}, for a filesystem with a batch: the poller finishes the
-   * requests that it finds itself, if the batch expects any. A work queue would need to wake a
-   * thread for them, while the poller spins.
+   * As {@link #iopoll(Kiocb, boolean)}, for a filesystem with a batch. If the batch expects
+   * requests, the poller also finishes those that it finds. A work queue would have to wake a
+   * thread for them while the poller spins.
    *
    * @param current the calling task, or null if the caller must not sleep
    * @param iocb the request
-   * @param spin whether to poll until something completes; once if the batch expects requests
+   * @param spin whether to poll until something completes; if the batch expects requests, the
+   *     caller polls once
    * @param batch the batch of the mount
    * @return completions found, or a negative errno
    */
@@ -507,8 +510,8 @@ public final class IomapDio extends IomapDioCompletion {
       patch = 5,
       kind = Differs.Kind.OURS,
       why =
-          "The poller of a direct write finishes it, too: converts its blocks and sets the size. In"
-              + " Linux a work queue does.",
+          "The poller of a direct write also finishes the write: it converts the blocks and sets"
+              + " the size. In Linux a work queue finishes it.",
       test = "IomapDioBatchTest#aPollerFinishesWhatItFinds")
   public static int iopoll(@Nullable Task current, Kiocb iocb, boolean spin, IomapDioBatch batch) {
     if (current == null || !batch.isExpected()) {

@@ -13,15 +13,15 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The asynchronous requests of a mount whose ends sleep. One worker at a time takes all that have
- * arrived, lets the filesystem finish them together, and completes them in the order of their
- * arrival. So the filesystem needs one transaction for many requests, and the more requests arrive
- * during it, the more the next one finishes.
+ * The asynchronous requests of a mount whose end handlers sleep. One worker at a time takes all
+ * requests that have arrived, lets the filesystem finish them together, and completes them in the
+ * order of their arrival. So one transaction serves many requests. The next transaction finishes
+ * those that arrive meanwhile.
  *
- * <p>A request waits for those before it. So the end of a request must not wait for another request
- * of the mount, and a durable write, which waits for the device, is not in a batch.
+ * <p>A request waits for all requests before it. So an end handler must not wait for another
+ * request of the mount. A durable write waits for the device, and is therefore never in a batch.
  *
- * <p>The requests are linked through themselves; nothing is allocated for one.
+ * <p>The queue links the requests through their own fields, and allocates nothing.
  */
 @Differs(
     patch = 5,
@@ -53,14 +53,14 @@ public final class IomapDioBatch {
   private final Ends ends;
   private final WorkQueue.Work work = this::run; // bound once
 
-  /** The last request that has arrived, linked to the one before; RUNNING; or null without work. */
+  /** The latest request, linked to the one before it; RUNNING; or null if the batch is idle. */
   @SuppressWarnings("unused") // through NEWEST
   private @Nullable Object newest;
 
   @SuppressWarnings("unused") // through EXPECTED
   private boolean expected;
 
-  // By the worker: the requests that are being finished.
+  // Owned by the thread that finishes requests: the current batch.
   private final @Nullable IomapDioCompletion[] taken = new @Nullable IomapDioCompletion[MOST];
   private int count;
 
@@ -69,7 +69,7 @@ public final class IomapDioBatch {
   public interface Ends {
     /**
      * Finishes every request of a batch, as {@link IomapDioEnd#endIo} does for one, and sets its
-     * result. The failure of one must not fail another. From process context; sleeps.
+     * result. A request that fails must not fail another. From process context; sleeps.
      *
      * @param current the worker's task
      * @param batch the requests
@@ -80,7 +80,7 @@ public final class IomapDioBatch {
   /**
    * Creates a batch without requests.
    *
-   * @param ends finishes them
+   * @param ends finishes the requests of a batch
    */
   public IomapDioBatch(Ends ends) {
     this.ends = ends;
@@ -118,7 +118,7 @@ public final class IomapDioBatch {
   }
 
   /**
-   * Sets the result of a request's end. Called once for each.
+   * Sets the result of a request's end. The filesystem calls it once for each request.
    *
    * @param index the request
    * @param result 0, or a negative errno, with which the request fails
@@ -129,7 +129,7 @@ public final class IomapDioBatch {
 
   // The queue.
 
-  /** Adds a request, which may be gone when this returns. From any context. */
+  /** Adds a request. It may already be complete and freed when this returns. From any context. */
   void add(IomapDioCompletion dio, WorkQueue queue) {
     Object before = NEWEST.getOpaque(this);
     while (true) { // ends: a turn repeats only if another thread has succeeded
@@ -145,14 +145,14 @@ public final class IomapDioBatch {
     }
   }
 
-  /** Finishes requests until none waits. By a worker. */
+  /** Finishes requests until none waits. Called by the worker. */
   private void run(Task worker) {
     do { // ends when no request has arrived meanwhile
       finishAll(worker);
     } while (!NEWEST.compareAndSet(this, RUNNING, null));
   }
 
-  /** Finishes all requests that have arrived. Returns whether there was one. */
+  /** Finishes all requests that have arrived. Returns false if there was none. */
   private boolean finishAll(Task worker) {
     Object last = NEWEST.getAndSet(this, RUNNING);
     IomapDioCompletion next = last instanceof IomapDioCompletion dio ? oldest(dio) : null;
@@ -166,8 +166,9 @@ public final class IomapDioBatch {
   // Pollers.
 
   /**
-   * Lets pollers finish the requests that they find. Called when a request begins that will need
-   * it; without the call a worker finishes the request. From any context.
+   * Lets pollers finish the requests that they find. The filesystem calls it at the start of a
+   * request that a batch will finish. Without the call a worker finishes the request. From any
+   * context.
    */
   public void expect() {
     if (!isExpected()) {
@@ -179,14 +180,17 @@ public final class IomapDioBatch {
     return (boolean) EXPECTED.getOpaque(this);
   }
 
-  /** Makes the caller the one that finishes requests, unless there is one. */
+  /** Claims the right to finish requests. Returns false if another thread has it. */
   boolean enter() {
     return NEWEST.compareAndSet(this, null, RUNNING);
   }
 
-  /** Finishes the requests that have arrived since {@link #enter}. A worker gets those after it. */
+  /**
+   * Finishes the requests that have arrived since {@link #enter}, and leaves later ones to a
+   * worker.
+   */
   void leave(Task poller, WorkQueue queue, int found) {
-    if (!finishAll(poller) && found > 0) { // those found do not need it
+    if (!finishAll(poller) && found > 0) { // none of those found needs a batch
       EXPECTED.setOpaque(this, false);
     }
     if (!NEWEST.compareAndSet(this, RUNNING, null)) {
@@ -198,7 +202,7 @@ public final class IomapDioBatch {
   private static IomapDioCompletion oldest(IomapDioCompletion last) {
     IomapDioCompletion after = null;
     IomapDioCompletion each = last;
-    while (true) { // ends: the chain has no circles
+    while (true) { // ends: the chain has no cycles
       IomapDioCompletion before = each.before;
       each.before = after;
       if (before == null) {
@@ -209,7 +213,7 @@ public final class IomapDioBatch {
     }
   }
 
-  /** Finishes and completes as many requests as one batch has. Returns the next, or null. */
+  /** Finishes and completes one batch of requests. Returns the first one that remains, or null. */
   private @Nullable IomapDioCompletion finish(Task worker, IomapDioCompletion first) {
     IomapDioCompletion next = first;
     for (count = 0; count < MOST && next != null; count++) {

@@ -84,7 +84,7 @@ abstract sealed class IomapDioCompletion extends Slab.Item permits IomapDio {
 
   private int error; // the first one; through ERROR while bios are in flight
 
-  /** Another request of its batch. */
+  /** The previous request in the queue of its batch; the next one after a worker has taken both. */
   @Nullable IomapDioCompletion before;
 
   private volatile boolean done; // of a synchronous request: no bio is in flight
@@ -250,25 +250,25 @@ abstract sealed class IomapDioCompletion extends Slab.Item permits IomapDio {
     }
   }
 
-  /** The batch that finishes it, or null. The sync of a durable write would delay others. */
+  /** Returns its batch, or null. A durable write has none, because its sync would delay others. */
   private @Nullable IomapDioBatch batch() {
     IomapDioEnd handler = end;
     boolean durable = (flags & IOMAP_DIO_NEED_SYNC) != 0;
     return durable || handler == null ? null : handler.batch(iocb());
   }
 
-  // For its batch, after all bios have completed.
+  // Called by the batch, after all bios have completed.
 
   final int firstError() {
     return error;
   }
 
-  /** What the handler gets to know of the request. */
+  /** The flags of the request that the handler sees. */
   final int endFlags() {
     return flags & (IomapDioEnd.IOMAP_DIO_UNWRITTEN | IomapDioEnd.IOMAP_DIO_COW);
   }
 
-  /** Sets the handler's result, unless there is one. */
+  /** Sets the handler's result, unless it is already set. */
   final void ended(int result) {
     if (end != null) {
       setError(result);

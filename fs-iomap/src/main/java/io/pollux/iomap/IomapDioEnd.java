@@ -57,9 +57,9 @@ public interface IomapDioEnd {
   }
 
   /**
-   * Returns the batch that finishes a request together with others, instead of {@link #endIo}. Only
-   * for an asynchronous request whose end sleeps and that is not durable. Called from any context;
-   * does not sleep.
+   * Returns the batch that finishes a request together with others, instead of {@link #endIo}.
+   * IomapDio calls it only for an asynchronous request that is not durable and whose end sleeps.
+   * From any context; does not sleep.
    *
    * @param iocb the request
    * @return a batch of the mount, or null if endIo finishes the request

@@ -20,24 +20,24 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Access control lists. They are attributes of the root namespace in a format of their own, which
- * is big-endian.
+ * The access control lists of an inode. XFS stores them as attributes of the root namespace, in its
+ * own big-endian format.
  *
- * @param access the list that decides about access to the file, or null
- * @param inherited the list that new files in the directory get, or null
+ * @param access the list that permission checks use, or null
+ * @param inherited the default list, which new files in the directory inherit, or null
  */
 @LinuxSource(file = "fs/xfs/xfs_acl.c")
 record XfsAcl(@Nullable PosixAcl access, @Nullable PosixAcl inherited) {
-  /** The program's name of {@link #access}. */
+  /** The name that programs use for {@link #access}. */
   static final String ACCESS = Xattr.SYSTEM + "posix_acl_access";
 
-  /** The program's name of {@link #inherited}. */
+  /** The name that programs use for {@link #inherited}. */
   static final String DEFAULT = Xattr.SYSTEM + "posix_acl_default";
 
-  /** The stored name of {@link #access}. */
+  /** The name of {@link #access} on disk. */
   static final String ACCESS_STORED = "SGI_ACL_FILE";
 
-  /** The stored name of {@link #inherited}. */
+  /** The name of {@link #inherited} on disk. */
   static final String DEFAULT_STORED = "SGI_ACL_DEFAULT";
 
   private static final XfsAcl NONE = new XfsAcl(null, null);
@@ -54,8 +54,8 @@ record XfsAcl(@Nullable PosixAcl access, @Nullable PosixAcl inherited) {
   // Reading.
 
   /**
-   * Returns the lists of an inode, read at first use and after each change of it. From process
-   * context, with or without iRwsem, without the transaction lock.
+   * Returns the lists of an inode. Reads them at first use, and again after each change of the
+   * inode. From process context, with or without iRwsem, without the transaction lock.
    *
    * @param current the calling task
    * @param ip the inode
@@ -74,7 +74,7 @@ record XfsAcl(@Nullable PosixAcl access, @Nullable PosixAcl inherited) {
     if (ip.mp().readOnly()) {
       return read(current, ip);
     }
-    // the caller may hold iRwsem in any mode; this lock keeps the attributes as they are, too
+    // the caller may already hold iRwsem, so the transaction lock protects the attributes
     try (XfsTrans tp = ip.mp().trans().begin(current, 0)) {
       return read(tp.current(), ip);
     }
@@ -208,7 +208,7 @@ record XfsAcl(@Nullable PosixAcl access, @Nullable PosixAcl inherited) {
     return cred.inGroup(ip.gid()) || cred.capable(Capability.CAP_FSETID);
   }
 
-  /** Begins a transaction that may allocate, if users may have so many blocks. */
+  /** Begins a transaction that may allocate blocks. ENOSPC if users may not have that many. */
   static XfsTrans begin(Task current, XfsMount mp, int blocks) throws ErrnoException {
     if (mp.available() < blocks) {
       throw new ErrnoException(Errno.ENOSPC);
@@ -216,7 +216,7 @@ record XfsAcl(@Nullable PosixAcl access, @Nullable PosixAcl inherited) {
     return mp.trans().begin(current, blocks);
   }
 
-  /** Makes the list follow a new mode, in the transaction that changes the mode. */
+  /** Updates the access list to a new mode, in the transaction that changes the mode. */
   @LinuxSource(file = "fs/posix_acl.c", name = "posix_acl_chmod")
   static void chmod(XfsInodeEdit edit, PosixAcl access, int mode) throws ErrnoException {
     PosixAcl to = access.chmod(mode);

@@ -141,14 +141,16 @@ final class XfsAttrFork {
     }
   }
 
-  /** The least offset of the attributes behind the root of the extent tree. */
+  /**
+   * The smallest fork offset, in units of 8 bytes, that leaves the extent tree's root enough room.
+   */
   private static int least(XfsInodeEdit ip) throws ErrnoException {
     return (rootBytes(rootRecords(ip)) + 7) >> 3;
   }
 
   /**
-   * Gives the root of the extent tree less room: its pointers begin in the middle of it. A root
-   * that fills the inode moves down.
+   * Shrinks the room of the extent tree's root, and moves its pointers, which begin in the middle.
+   * If the root fills the inode, its entries first move to a new block.
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmap_add_attrfork_btree")
   private static void moveRoot(XfsInodeEdit ip, int offset) throws ErrnoException {

@@ -138,7 +138,7 @@ final class XfsBmapBtree implements XfsBtreeHome.InFork {
     }
   }
 
-  /** Leaves one record in the root. */
+  /** Adds a level to the tree. The root then has one entry. */
   void growRoot() throws ErrnoException {
     cursor().growInFork();
   }

@@ -86,7 +86,7 @@ final class XfsBmapi {
         : moved(sb, last, off - (rec.endOff() - 1));
   }
 
-  /** The block at a distance from another, also in another group, or that one if there is none. */
+  /** The block at a distance from {@code fsb}, in any group; {@code fsb} if there is none. */
   private static long moved(XfsSb sb, long fsb, long distance) {
     long linear = sb.agno(fsb) * sb.agBlocks + sb.agbno(fsb) + distance;
     long agno = Math.floorDiv(linear, sb.agBlocks);

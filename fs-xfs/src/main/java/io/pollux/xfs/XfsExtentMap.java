@@ -177,7 +177,7 @@ abstract class XfsExtentMap {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_iext_tree.c", name = "xfs_iext_lookup_extent")
   abstract int find(long fileoff);
 
-  /** As {@link #find}, for a change, which then asks for the extents around that place. */
+  /** As {@link #find}, for a change. The change then reads the extents around the result. */
   int locate(long fileoff) {
     return find(fileoff);
   }

@@ -203,13 +203,13 @@ abstract sealed class XfsExtentNode {
       return group(now, last == children.length - 1);
     }
 
-    /** Whether a child of a size has no neighbour that it must be merged with. */
+    /** Whether a child with this many items is too large to merge with either neighbour. */
     private boolean isAlone(int at, int items) {
       return (at == 0 || children[at - 1].items() + items > MERGE)
           && (at + 1 == children.length || children[at + 1].items() + items > MERGE);
     }
 
-    /** The same with another child. The others are not touched. */
+    /** Returns a copy with another child in one place. Does not access the other children. */
     private Inner with(int at, XfsExtentNode child) {
       XfsExtentNode[] nodes = children.clone();
       long[] offsets = starts.clone();

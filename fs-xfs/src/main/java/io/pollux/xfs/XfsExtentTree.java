@@ -32,7 +32,7 @@ final class XfsExtentTree extends XfsExtentMap {
 
   private final XfsSb sb;
   private final XfsExtentNode root;
-  private @Nullable Place located; // racy: any value is right
+  private @Nullable Place located; // racy: every value is valid
 
   /** A leaf, and the number of its first extent. */
   private record Place(XfsExtentNode.Leaf leaf, int base) {

@@ -254,7 +254,7 @@ final class XfsFallocate {
     long first = offset >> sb.blockLog;
     long count = length >> sb.blockLog;
     requireRoom(count);
-    split(first); // before the size changes: it may find no space
+    split(first); // before the size changes: may fail with ENOSPC
     long size = ip.size() + length;
     storeSize(size); // before the shift: a crash in between leaves no block behind the end
     ip.iSizeWrite(size);
@@ -264,7 +264,7 @@ final class XfsFallocate {
     }
   }
 
-  /** Checks that blocks behind the end of the file do not move behind the largest file. */
+  /** Checks that no block moves beyond the largest size of a file. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmap_can_insert_extents")
   private void requireRoom(long count) throws ErrnoException {
     if (ip.extents(current).lastOffset() > (ip.maxBytes() >> sb.blockLog) - count) {

@@ -163,11 +163,11 @@ final class XfsForkEdit {
     }
   }
 
-  /** Moves the root of the tree into a block, so that it needs the least room in the inode. */
+  /** Moves the root's entries into a block. The root then needs the least room in the inode. */
   void growRoot() throws ErrnoException {
     btree().growRoot();
     btree().prepare();
-    btree = null; // it knows the old room
+    btree = null; // made for the old room
   }
 
   /** Called after the room in the inode has changed. */

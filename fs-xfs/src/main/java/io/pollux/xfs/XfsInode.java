@@ -185,7 +185,7 @@ final class XfsInode extends Inode {
     return acl;
   }
 
-  /** Keeps the access control lists until the next commit. With the transaction lock. */
+  /** Caches the access control lists until the next commit. With the transaction lock. */
   void setAcl(XfsAcl read) {
     acl = read;
   }

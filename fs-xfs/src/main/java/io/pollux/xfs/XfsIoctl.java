@@ -84,8 +84,9 @@ final class XfsIoctl {
    * Sets the attributes of an inode. With iRwsem held exclusively. The VFS has checked permissions
    * and types.
    *
-   * @throws ErrnoException EOPNOTSUPP for unknown flags; EINVAL for a hint that is no multiple of
-   *     the block size, or too large, or of a file that has extents; EINVAL for a realtime file
+   * @throws ErrnoException EOPNOTSUPP for unknown flags; EINVAL for a realtime file, for a hint
+   *     that is not a multiple of the block size or is too large, or for a changed hint of a file
+   *     that has extents
    */
   @LinuxSource(
       file = "fs/xfs/xfs_ioctl.c",
@@ -142,7 +143,7 @@ final class XfsIoctl {
     edit.put16(XfsDinode.PROJID_HI, to.projid() >>> 16);
   }
 
-  /** Checks a hint for the size of extents, in bytes; it is not 0 if the flag for it is set. */
+  /** Checks an extent size hint, in bytes. It must be 0 exactly if its flag is clear. */
   @LinuxSource(
       file = "fs/xfs/libxfs/xfs_inode_buf.c",
       name = {"xfs_inode_validate_extsize", "xfs_inode_validate_cowextsize"})

@@ -211,7 +211,8 @@ final class XfsIomap implements IomapOps, IomapWritebackOps, IomapDioEnd {
   }
 
   /**
-   * Maps a position by a leaf, which is one way down. Returns false if its extents do not decide.
+   * Maps a position from one leaf, so that the caller descends the tree once. Returns false if the
+   * mapping needs another leaf.
    */
   private static boolean mapLeaf(XfsInode ip, XfsExtentNode.Leaf leaf, long pos, Iomap iomap) {
     XfsSb sb = ip.mp().sb();

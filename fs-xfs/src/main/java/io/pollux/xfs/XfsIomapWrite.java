@@ -143,8 +143,8 @@ final class XfsIomapWrite {
   }
 
   /**
-   * Finishes direct writes of one mount in one transaction. If that fails, a transaction for each
-   * of them decides which of them fail.
+   * Finishes direct writes of one mount in one transaction. If that transaction fails, each write
+   * gets its own, so that only the faulty writes fail.
    *
    * @param current the worker's task
    * @param batch the writes
@@ -166,12 +166,12 @@ final class XfsIomapWrite {
     }
   }
 
-  /** Whether a write needs to be finished. */
+  /** Whether a write transferred bytes without an error, and so must be finished. */
   private static boolean succeeded(IomapDioBatch batch, int at) {
     return batch.error(at) == 0 && batch.bytes(at) > 0;
   }
 
-  /** Returns whether all are finished; otherwise none is. */
+  /** Finishes all writes in one transaction. Returns false if it failed and changed nothing. */
   private static boolean finishTogether(Task current, IomapDioBatch batch) {
     XfsMount mp = ((XfsInode) batch.iocb(0).file().inode()).mp();
     try (XfsTrans tp = mp.trans().begin(current, 0)) {

@@ -230,7 +230,7 @@ final class XfsMount extends SuperBlock {
     return e;
   }
 
-  /** A transaction adds extended attributes to an inode; the superblock says so from then on. */
+  /** Sets the superblock's bit for attributes, in a transaction that adds some to an inode. */
   void usesAttributes(XfsTrans tp) {
     sbBuf.addAttributes(tp);
   }

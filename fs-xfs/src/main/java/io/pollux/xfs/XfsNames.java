@@ -101,11 +101,11 @@ final class XfsNames {
   }
 
   /**
-   * What the directory's default access control list makes of a new inode.
+   * The mode and the lists of a new inode, as its directory's default list determines them.
    *
    * @param mode type and permissions
-   * @param access its list, or null
-   * @param defaults the list for what will be in it, or null
+   * @param access its access list, or null
+   * @param defaults its own default list, or null
    */
   private record Inherited(int mode, @Nullable PosixAcl access, @Nullable PosixAcl defaults) {
     @LinuxSource(file = "fs/posix_acl.c", name = "posix_acl_create")

@@ -27,7 +27,7 @@ final class XfsReflink {
   /** The most bytes that one call copies. */
   private static final int MAX_COPY = 1 << 20;
 
-  /** Extents that one transaction replaces by a shared one or by a hole, at most. */
+  /** The most extents that one transaction replaces by a shared one or by a hole. */
   private static final int MOST_REPLACED = 64;
 
   private XfsReflink() {}

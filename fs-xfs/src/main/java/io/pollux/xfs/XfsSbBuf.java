@@ -35,7 +35,7 @@ final class XfsSbBuf {
   private final BufSpace bufs;
   private final BufOps ops;
   private boolean marked; // under the transaction lock
-  private boolean attributes; // an inode has got some; under the transaction lock
+  private boolean attributes; // the version's bit is set; under the transaction lock
 
   XfsSbBuf(XfsSb sb, BufSpace bufs) {
     this.sb = sb;
@@ -67,7 +67,7 @@ final class XfsSbBuf {
     }
   }
 
-  /** Has the version say that there are extended attributes, once the transaction commits. */
+  /** Sets the version's bit for extended attributes when the transaction commits. */
   @LinuxSource(
       file = "fs/xfs/libxfs/xfs_bmap.c",
       name = {"xfs_bmap_add_attrfork", "xfs_add_attr"})

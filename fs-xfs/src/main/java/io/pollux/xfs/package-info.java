@@ -33,8 +33,8 @@
  *       replaces both, so a reader takes no lock and sees one state.
  *   <li>A write to a hole allocates unwritten blocks. They are converted when the data is on the
  *       device, and the size grows after that. So no read shows what a block held before.
- *   <li>Direct writes that complete together are converted by one transaction. If it fails, it has
- *       changed nothing, and a transaction for each write decides which writes fail.
+ *   <li>One transaction converts the direct writes that complete together. If it fails, it has
+ *       changed nothing, and each write gets a transaction of its own.
  *   <li>Overwriting in place changes only data and times, and needs no mark in the superblock. All
  *       other changes set NEEDSREPAIR first; the unmount removes it.
  *   <li>The contents of a disk are untrusted. Every number read from it is checked before use.

@@ -25,8 +25,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A file, and the bytes that it should have. Random operations change both: writes (buffered,
- * direct, NOWAIT, asynchronous, polled), cuts, fallocates, clones and dedupes. Asynchronous writes
- * stay in flight across later operations of other ranges, and across those that wait for them.
+ * direct, NOWAIT, asynchronous, polled), truncates, fallocates, clones and dedupes. Asynchronous
+ * writes stay in flight across later operations on other ranges, and across operations that wait
+ * for them.
  */
 final class FileModel {
   private static final int SLOTS = 4; // writes in flight, at most
@@ -70,12 +71,12 @@ final class FileModel {
    * Creates the model of a file.
    *
    * @param path its path
-   * @param bytes what it has
+   * @param bytes its contents
    * @param most its largest size, and that of {@link #memory}
    * @param block bytes of a block
    * @param reflink whether the filesystem shares blocks
    * @param random decides the operations
-   * @param log gets a line for each
+   * @param log receives a line for each operation
    */
   FileModel(
       String path,
@@ -136,7 +137,7 @@ final class FileModel {
     return open.mounted.tree;
   }
 
-  /** Makes a random operation. */
+  /** Performs a random operation. */
   void step() throws ErrnoException {
     int pos = random.nextInt(most);
     int length = 1 + random.nextInt(random.nextBoolean() ? most - pos : Math.min(9000, most - pos));
@@ -450,7 +451,7 @@ final class FileModel {
 
   // Reads.
 
-  /** Reads through the page cache while writes are in flight. What it reads is not compared. */
+  /** Reads through the page cache while writes are in flight. Does not compare the bytes. */
   private void peek(int pos, int length) {
     log.add("peek " + pos + "+" + length);
     Handles open = open();

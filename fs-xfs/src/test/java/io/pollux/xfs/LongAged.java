@@ -17,9 +17,9 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * A filesystem that Linux aged: free space in pieces, many freed inodes, deep and large
- * directories, a nearly full disk. Pollux then changes files and names at random. Linux finds every
- * file as the model has it.
+ * A filesystem that Linux aged: fragmented free space, many freed inodes, deep and large
+ * directories, a nearly full disk. Pollux then changes files and names at random. Linux must read
+ * every file as its model has it.
  */
 final class LongAged {
   private static final long BYTES = 400L << 20;
@@ -27,7 +27,7 @@ final class LongAged {
   private static final int MOST = 1 << 18;
   private static final int MOST_NEW = 1 << 16; // of a new file
 
-  /** Makes files, removes most, and takes the rest of the space but for holes. */
+  /** Creates files, removes most of them, and fills the remaining space except for holes. */
   private static final String AGE =
       """
       mkdir many; cd many
@@ -149,7 +149,7 @@ final class LongAged {
     }
   }
 
-  /** Makes, moves or removes a file that is no model's. */
+  /** Creates, renames or removes a file that belongs to no model. */
   private void names(WritableTree mounted, long memory) throws ErrnoException {
     MountedTree tree = mounted.tree;
     String from = ours.get(random.nextInt(ours.size()));

@@ -18,8 +18,8 @@ import java.nio.file.Path;
 import java.util.Random;
 
 /**
- * A file of very many extents: made by writing every other block, or by punching every other block
- * of one extent; read back, cut and removed.
+ * A file of very many extents. The test writes every other block, or punches every other block of
+ * one extent. It then reads, truncates and removes the file.
  */
 final class LongExtents {
   private static final int CHUNK = 1 << 20;

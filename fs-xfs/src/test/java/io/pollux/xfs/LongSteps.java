@@ -16,9 +16,9 @@ import java.util.Random;
 import java.util.stream.Stream;
 
 /**
- * Times the steps of a case of the long run, and says how far it is. A loop reports its first and
- * last tenth, in processor time of the thread: if a step took time linear in what is there, the
- * last would be much slower.
+ * Times the steps of a long run, and reports its progress. A loop reports the processor time of its
+ * first and last tenth. If the time of a step grew with the number of items, the last tenth would
+ * be much slower.
  */
 final class LongSteps {
   private static final int PARTS = 10;

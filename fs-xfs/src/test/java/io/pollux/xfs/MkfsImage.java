@@ -42,8 +42,8 @@ final class MkfsImage {
   }
 
   /**
-   * Makes one; {@code contents} is what /file has. With options that begin with "ours", the mkfs of
-   * this project makes an empty filesystem.
+   * Makes an image; {@code contents} is the content of /file. With options that begin with "ours",
+   * the mkfs of this project makes an empty filesystem.
    */
   static Path make(Path directory, String options, byte[] contents)
       throws IOException, InterruptedException {
@@ -78,7 +78,7 @@ final class MkfsImage {
     return image;
   }
 
-  /** Has the mkfs of this project make an empty filesystem. */
+  /** Makes an empty filesystem with the mkfs of this project. */
   static Path ours(Path image, String options, long bytes) throws IOException {
     try {
       return MadeImage.make(image, bytes, options);

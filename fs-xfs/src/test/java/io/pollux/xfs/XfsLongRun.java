@@ -14,9 +14,10 @@ import java.util.stream.Stream;
 import org.opentest4j.TestAbortedException;
 
 /**
- * The long runs of XFS: tests with many operations over many seeds, and cases of a million. After
- * each, xfs_repair finds nothing, and Linux reads the same. {@code mvn -Plong -pl fs-xfs -am verify
- * -DskipTests} starts it; its last lines are a table. The exit status is 0 if all passed.
+ * The long runs of XFS: tests with many operations and seeds, and cases with a million files or
+ * extents. After each, xfs_repair finds nothing, and Linux reads the same contents. {@code mvn
+ * -Plong -pl fs-xfs -am verify -DskipTests} starts it; its last lines are a table. The exit status
+ * is 0 if all passed.
  *
  * <p>A row names the seed and the number of operations. The tests repeat a run with {@code
  * -Dpollux.seed} and their own property, which is in their description.
@@ -101,7 +102,7 @@ final class XfsLongRun {
     System.out.flush();
   }
 
-  /** Heap in use after a collection, and all memory of the process that is no file's. */
+  /** The heap in use after a collection, and the anonymous memory of the process. */
   static String memory() throws IOException {
     System.gc();
     Runtime runtime = Runtime.getRuntime();

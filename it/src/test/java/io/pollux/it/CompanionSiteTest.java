@@ -155,7 +155,7 @@ class CompanionSiteTest {
       """;
 
   /**
-   * Of the source pages, which one template makes, every tenth; all of them with {@code
+   * Every tenth source page, because one template makes all of them; every source page with {@code
    * -Dpollux.site.all=true}. A page takes a tenth of a second of processor time.
    */
   @Test
@@ -207,7 +207,7 @@ class CompanionSiteTest {
     assertThat(faults).isEmpty();
   }
 
-  /** What a printed page must not have: things to press, and content outside of its box. */
+  /** What a printed page must not have: controls, and content outside its box. */
   private static final String ON_PAPER =
       """
       const faults = [];
@@ -247,7 +247,7 @@ class CompanionSiteTest {
     }
   }
 
-  /** The pages that a page leads to, from the root of the site, without anchors. */
+  /** The pages that a page links to, from the root of the site, without anchors. */
   private static Set<String> linksOf(String page) throws IOException {
     Path file = dir.resolve(page);
     Set<String> links = new LinkedHashSet<>();

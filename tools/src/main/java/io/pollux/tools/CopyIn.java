@@ -48,7 +48,7 @@ final class CopyIn implements AutoCloseable {
   /**
    * Creates a copier.
    *
-   * @param image the image's own file, which is not copied; null if it has none
+   * @param image the host's file of the image, which is not copied; null if the image has none
    * @param several whether several paths are copied; none may replace another's copy
    */
   CopyIn(
@@ -262,7 +262,7 @@ final class CopyIn implements AutoCloseable {
   }
 
   /**
-   * Finishes a directory. Mode and times are set last: the mode may forbid writing, and new entries
+   * Finishes a directory. Sets mode and times last: the mode may forbid writing, and new entries
    * change the times.
    */
   private @Nullable CopyLevel ascend(CopyLevel level) throws IOException {
@@ -309,7 +309,7 @@ final class CopyIn implements AutoCloseable {
     work.worked();
   }
 
-  /** Whether a file may take the place of another one; reports why not. */
+  /** Whether a file may replace an existing one. If not, reports the reason. */
   private boolean canReplace(Item item, @Nullable FileStatus there) {
     if (there != null && !there.is(StatMode.S_IFREG)) {
       work.failed(
@@ -357,7 +357,7 @@ final class CopyIn implements AutoCloseable {
     }
   }
 
-  /** Writes what the buffer has, without pages of zeroes. */
+  /** Writes the buffer, but skips pages of zeroes. */
   private void write(int to, long bytes, long position) {
     MemorySegment piece = buffer.segment().asSlice(0, bytes);
     long end;

@@ -30,8 +30,8 @@ import picocli.CommandLine.Parameters;
       "host. Runs of zeroes also become holes. A file with several names is copied under each."
           + " Extended attributes are not copied.",
       "A path begins with image: or host:. If the last one is a directory, the others are copied"
-          + " into it. If something cannot be",
-      "copied or kept, it is reported, and the exit status is 1."
+          + " into it. Reports what it cannot copy",
+      "or keep, and then exits with status 1."
     })
 final class CpCommand implements Callable<Integer> {
   private static final String IMAGE = "image:";

@@ -151,7 +151,7 @@ final class TargetOptions {
   /**
    * Opens the target to change its filesystem.
    *
-   * @throws Failure also for the sample, since what changes a copy in memory is lost
+   * @throws Failure also for the sample, because changes of its copy in memory would be lost
    */
   Target openToChange() {
     TargetSpec spec = spec();

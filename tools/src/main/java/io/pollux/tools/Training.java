@@ -8,8 +8,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The main program of the run that bin/pollux records for its cache of classes and profiles:
- * several commands in one virtual machine, because a cache is made from one run.
+ * Runs several commands in one virtual machine, while bin/pollux records classes and profiles for
+ * its cache. A cache comes from one run.
  */
 final class Training {
   /** Classes of the virtual machine in exec's programs, where main programs do not run. */
@@ -20,7 +20,7 @@ final class Training {
   private Training() {}
 
   /**
-   * Runs commands. Their results do not matter.
+   * Runs commands and ignores their results.
    *
    * @param args the arguments of the commands, separated by --then
    */

@@ -22,9 +22,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A recorded timeline keeps the rules of the Trace Event Format, as Perfetto's importer applies
- * them. A phase is M, i, b, e or n. Times are microseconds. An event b or e belongs to the track of
- * its category and id, and an e ends the last open b of its track.
+ * A recorded timeline follows the Trace Event Format as Perfetto's importer reads it. A phase is M,
+ * i, b, e or n. Times are microseconds. An event b or e belongs to the track of its category and
+ * id, and an e ends the last open b of its track.
  */
 @Timeout(120)
 class TimelineFormatTest {

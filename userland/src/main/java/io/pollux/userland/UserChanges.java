@@ -189,7 +189,7 @@ public final class UserChanges implements AutoCloseable {
     SyscallException.check("utimensat", program.syscall(Nr.UTIMENSAT, fd, 0, times, 0));
   }
 
-  // Attributes of a name. A symlink is not followed, except by the mode, which it does not have.
+  // Attributes of a name. Only fchmodat follows a symlink, because a symlink has no mode.
 
   /**
    * Sets owner and group, fchownat(2).

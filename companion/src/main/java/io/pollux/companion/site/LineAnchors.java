@@ -9,8 +9,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The lines of sources that links lead to. Only these have an anchor in their file; a script of the
- * page adds the others. Without that the site would be larger by an anchor for each line.
+ * The source lines that links point to. Only these lines have an anchor in their page; a script of
+ * the page adds the others. An anchor for every line would enlarge the site.
  */
 final class LineAnchors {
   /** How the number of a line begins in a page. */
@@ -35,7 +35,7 @@ final class LineAnchors {
     }
   }
 
-  /** The content of a page without the anchors that no link leads to. */
+  /** Returns the content of a page, with only the anchors that links point to. */
   String body(Page page) {
     if (!page.body().contains(LINE)) {
       return page.body();

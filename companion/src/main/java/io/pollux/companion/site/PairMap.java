@@ -27,8 +27,8 @@ import java.util.regex.Pattern;
  *   <li>{@code - text}: a place outside these sources.
  * </ul>
  *
- * <p>A line {@code all MODULE} names a module of which each release, acquire and fence must be in a
- * row. A place that the sources do not have is a fault, and so is an access without a row.
+ * <p>A line {@code all MODULE} requires a row for each release, acquire and fence of the module. A
+ * place that the sources do not have is a fault, and so is an access without a row.
  */
 final class PairMap {
   private static final String NAME = "the map of pairs";

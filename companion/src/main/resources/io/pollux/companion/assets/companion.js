@@ -17,7 +17,7 @@
     }
   });
 
-  // A line's number is a link to the line. The file has the anchors that its links lead to; the others are added here.
+  // A line's number is a link to the line. The page has the anchors that links point to; this script adds the others.
   const wanted = /^#L\d+$/.test(location.hash) && !document.querySelector(location.hash);
   document.querySelectorAll('.listing i').forEach((line, i) => {
     line.id = 'L' + (i + 1);

@@ -76,8 +76,9 @@ final class AgResv {
   }
 
   /**
-   * Blocks of a group that the counter of free blocks has, and users may not. The counter has the
-   * blocks in use by the tree of owners, and those by the trees of free space except their roots.
+   * Blocks of a group that the counter of free blocks includes but users may not have. The counter
+   * includes the blocks of the tree of owners, and those of the trees of free space except their
+   * roots.
    */
   @LinuxSource(
       file = "fs/xfs/libxfs/xfs_ag_resv.c",

@@ -201,7 +201,7 @@ final class FreeSpace {
     byLength.delete();
   }
 
-  /** Updates the header after a free extent of a length was cut, or made. */
+  /** Updates the header after a free extent of this length was added or became shorter. */
   @LinuxSource(
       file = "fs/xfs/libxfs/xfs_alloc.c",
       name = {"xfs_alloc_update_counters", "xfs_allocbt_update_lastrec"})
@@ -212,7 +212,7 @@ final class FreeSpace {
     }
     BufEdit edit = agf.edit();
     edit.put32(XfsAgf.FREEBLKS, (int) free);
-    if (changed >= edit.u32(XfsAgf.LONGEST)) { // otherwise it was not the longest, and is not now
+    if (changed >= edit.u32(XfsAgf.LONGEST)) { // a shorter one cannot be the longest
       XfsAllocRec longest = largest();
       edit.put32(XfsAgf.LONGEST, longest == null ? 0 : (int) longest.count());
     }

@@ -104,7 +104,7 @@ public final class XfsAlloc {
     return resv.hidden(agno, ags.agf(tp, agno).data(), ags.agi(tp, agno).data());
   }
 
-  /** The trees of free space have got or lost blocks, which the counter of free blocks has. */
+  /** Counts blocks that the trees of free space gain or lose. The free blocks include them. */
   @LinuxSource(file = "fs/xfs/xfs_mount.h", name = "m_allocbt_blks")
   void freeTreesChanged(XfsTrans tp, int blocks) {
     reserveChanged(tp, resv.needed() ? blocks : 0);

@@ -81,7 +81,9 @@ public record XfsOwner(long owner, long offset, int flags, boolean shares) {
     return new XfsOwner(owner, offset, unwritten ? others | XfsRmapRec.UNWRITTEN : others, shares);
   }
 
-  /** The same for a fork that shares no blocks, which makes the search for neighbours short. */
+  /**
+   * Returns this owner for a fork that shares no blocks. The search for neighbours is then short.
+   */
   public XfsOwner alone() {
     return new XfsOwner(owner, offset, flags, false);
   }

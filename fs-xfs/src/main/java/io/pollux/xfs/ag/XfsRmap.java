@@ -96,7 +96,7 @@ public final class XfsRmap {
     List<XfsRmapRec> made = rest(there, before);
     XfsRmapRec left = null;
     if (there.start() == before.start()) {
-      boolean found = !shares || cur.lookupLe(after); // otherwise it is there already
+      boolean found = !shares || cur.lookupLe(after); // otherwise the cursor is there already
       if (found && sameKey(cur.get(), after)) { // the record itself, of the other state
         found = cur.previous();
       }
@@ -193,7 +193,7 @@ public final class XfsRmap {
   }
 
   /**
-   * The record that goes on as another, or null.
+   * Returns the left neighbour that a record can be joined with, or null.
    *
    * @param there the last record before it
    */
@@ -209,7 +209,7 @@ public final class XfsRmap {
         : null;
   }
 
-  /** The record as which another goes on, or null. */
+  /** Returns the right neighbour that a record can be joined with, or null. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_rmap.c", name = "xfs_rmap_map_shared")
   private static @Nullable XfsRmapRec rightOf(XfsBtreeCur<XfsRmapRec> cur, XfsRmapRec rec)
       throws ErrnoException {
@@ -219,7 +219,7 @@ public final class XfsRmap {
     return after(rec, there);
   }
 
-  /** The next record if another goes on as it, or null. */
+  /** Returns the next record if a record can be joined with it, otherwise null. */
   private static @Nullable XfsRmapRec after(XfsRmapRec rec, @Nullable XfsRmapRec next) {
     return next != null && touches(rec, next) ? next : null;
   }

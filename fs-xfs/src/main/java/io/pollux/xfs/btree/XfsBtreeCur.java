@@ -403,9 +403,9 @@ public final class XfsBtreeCur<R> {
   }
 
   /**
-   * Moves the entries of the root in a fork into a block below it, so that the root has one.
+   * Moves the entries of the root in a fork into a new block below it. The root then has one entry.
    *
-   * @throws ErrnoException the reason why the block could not be allocated; damage
+   * @throws ErrnoException the error of the block's allocation, or EUCLEAN for damage
    */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_btree.c", name = "xfs_btree_new_iroot")
   public void growInFork() throws ErrnoException {

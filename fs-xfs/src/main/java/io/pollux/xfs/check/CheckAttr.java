@@ -118,7 +118,7 @@ final class CheckAttr {
     }
   }
 
-  /** Checks a value beside its name. */
+  /** Checks a value that is stored beside its name. */
   @LinuxSource(file = "repair/attr_repair.c", name = "valuecheck")
   private void value(BufData from, int flags, int nameAt, int nameLength, int bytes)
       throws ErrnoException {
@@ -128,7 +128,7 @@ final class CheckAttr {
     report.require(!acl || isAcl(value), what, name + " is not an access control list");
   }
 
-  /** Whether the entries have known tags, and those that must be there are there once. */
+  /** Whether all tags are known, and each required entry appears once. */
   @LinuxSource(file = "repair/attr_repair.c", name = "xfs_acl_valid")
   private static boolean isAcl(byte[] value) {
     if (value.length < 4 || (value.length - 4) % ACL_ENTRY_BYTES != 0) {

@@ -163,7 +163,7 @@ final class CheckInode {
     }
   }
 
-  /** A target of a symbolic link has no byte 0. */
+  /** Checks that the target of a symbolic link has no byte 0. */
   @LinuxSource(file = "repair/dinode.c", name = "process_symlink")
   private static void target(BufData from, int at, int bytes) throws ErrnoException {
     for (byte b : from.copy(at, bytes)) {

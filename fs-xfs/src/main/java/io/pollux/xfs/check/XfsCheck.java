@@ -111,7 +111,7 @@ public final class XfsCheck {
     }
   }
 
-  /** Checks numbers that no mount needs. */
+  /** Checks fields of the superblock that a mount does not use. */
   @LinuxSource(
       file = "repair/sb.c",
       name = {"verify_sb", "sb_validate_ino_align"})

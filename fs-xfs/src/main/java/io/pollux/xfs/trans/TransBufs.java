@@ -5,8 +5,8 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The buffers of a transaction by position, and in the order in which they joined. A hash table
- * without boxes: every step of a tree asks for a buffer here.
+ * The buffers of a transaction, by position and in the order in which they joined. A hash table of
+ * primitive numbers, because every step in a tree looks up a buffer.
  */
 final class TransBufs {
   private static final int FIRST_SLOTS = 64; // a power of two, at least twice the buffers

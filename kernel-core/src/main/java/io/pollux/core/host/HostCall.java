@@ -12,9 +12,10 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
 
 /**
- * The C library's syscall(2). Calls return a result or a negative errno, and do not allocate. The
- * numbers are those of x86-64 Linux, {@link io.pollux.uapi.Nr} among them; the ones here are not
- * calls of this kernel. Pointers are addresses, which the caller vouches for.
+ * Makes system calls of the host through the C library's syscall(2). A call returns a result or a
+ * negative errno, and does not allocate. The numbers are those of x86-64 Linux, as in {@link
+ * io.pollux.uapi.Nr}. This class adds calls that this kernel does not have. Pointers are addresses;
+ * the caller ensures that they are valid.
  */
 public final class HostCall {
   /** mprotect. */
@@ -36,7 +37,7 @@ public final class HostCall {
 
   private HostCall() {}
 
-  @SuppressWarnings("restricted") // calling C is what this class is for
+  @SuppressWarnings("restricted") // calls C
   private static MethodHandle syscallFunction() {
     ValueLayout.OfLong word = ValueLayout.JAVA_LONG;
     Linker linker = Linker.nativeLinker();
@@ -48,10 +49,10 @@ public final class HostCall {
   }
 
   /**
-   * Makes room for the errno of a call. A call site that makes one call at a time, on the path of
-   * requests, has its own and needs no lookup of the thread's.
+   * Allocates the memory for the errno of a call. A call site on the path of requests that makes
+   * one call at a time has its own, and so avoids the lookup of the thread's.
    *
-   * @param arena owns the room
+   * @param arena owns the memory
    */
   public static MemorySegment newState(Arena arena) {
     return arena.allocate(STATE);

@@ -2,8 +2,8 @@
 
 /**
  * System calls of the host, an x86-64 Linux: memory, files, descriptors. All modules make them
- * here, because each further signature of a C function makes the virtual machine load a dozen
- * classes at its start.
+ * through this package, because the virtual machine loads a dozen classes at its start for each
+ * further signature of a C function.
  */
 @NullMarked
 package io.pollux.core.host;

@@ -98,8 +98,8 @@ public enum TracePoint {
   @Differs(
       kind = Differs.Kind.OURS,
       why =
-          "Linux has no trace events for direct I/O on a block device. A trace shows its requests"
-              + " as those of a file.",
+          "Linux has no trace events for direct I/O on a block device. A trace of Pollux shows"
+              + " these requests like those on a file.",
       test = "BlkdevTraceTest#aDirectReadBeginsAndCompletes")
   @LinuxSource(file = "fs/block_dev.c", name = "__blkdev_direct_IO")
   BLKDEV_DIO_BEGIN("blkdev_dio_begin", "dev", "pos", "count", "ki_flags", "aio"),
@@ -111,8 +111,8 @@ public enum TracePoint {
   @Differs(
       kind = Differs.Kind.OURS,
       why =
-          "Linux has no trace events for direct I/O on a block device. A trace shows its requests"
-              + " as those of a file.",
+          "Linux has no trace events for direct I/O on a block device. A trace of Pollux shows"
+              + " these requests like those on a file.",
       test = "BlkdevTraceTest#aDirectReadBeginsAndCompletes")
   @LinuxSource(file = "fs/block_dev.c", name = "blkdev_bio_end_io")
   BLKDEV_DIO_COMPLETE("blkdev_dio_complete", "dev", "pos", "ki_flags", "aio", "error", "ret"),

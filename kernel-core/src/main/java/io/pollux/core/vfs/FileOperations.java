@@ -74,8 +74,8 @@ public interface FileOperations {
   }
 
   /**
-   * As {@link #iopoll(Kiocb, boolean)}, for a caller that may sleep: the filesystem may finish the
-   * requests that it found, for example change metadata, before it returns.
+   * As {@link #iopoll(Kiocb, boolean)}, for a caller that may sleep. Before it returns, the
+   * filesystem may finish the requests that it found, for example change their metadata.
    *
    * @param current the calling task, or null if the caller must not sleep
    * @param iocb as for iopoll

@@ -54,9 +54,9 @@ public abstract sealed class InodeOperations permits Inode {
    * Changes the attributes that ioctls report. From process context, with iRwsem held exclusively.
    *
    * @param current the calling task
-   * @param attributes all of them; if they are of FS_IOC_SETFLAGS, hints and project are as before
-   * @throws ErrnoException EOPNOTSUPP without this operation or for unknown flags, EINVAL for a
-   *     hint that can't be, or an error of the filesystem
+   * @param attributes all attributes; FS_IOC_SETFLAGS leaves hints and project unchanged
+   * @throws ErrnoException EOPNOTSUPP without this operation or for unknown flags, EINVAL for an
+   *     invalid hint, or an error of the filesystem
    */
   @LinuxSource(file = "include/linux/fs.h", name = "fileattr_set")
   public void fileattrSet(Task current, Fileattr attributes) throws ErrnoException {
@@ -68,7 +68,7 @@ public abstract sealed class InodeOperations permits Inode {
    *
    * @param current the calling task
    * @return the umask of its process; 0 in a directory with a default access control list
-   * @throws ErrnoException if that can't be read
+   * @throws ErrnoException if the filesystem cannot read the default list
    */
   @LinuxSource(file = "include/linux/fs.h", name = "mode_strip_umask")
   public int creationMask(Task current) throws ErrnoException {

@@ -42,7 +42,7 @@ public final class Permission {
   }
 
   /**
-   * Whether an access control list of the file decides about the task. From any context.
+   * Whether an access control list of the file would apply to the task. From any context.
    *
    * @param current the calling task
    * @param inode the file

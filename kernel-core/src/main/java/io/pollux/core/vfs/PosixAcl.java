@@ -33,7 +33,7 @@ public record PosixAcl(List<Entry> entries) {
   /** Another group. */
   public static final int GROUP = 0x08;
 
-  /** The most that named users and all groups get. */
+  /** The mask: the most permissions of named users and of all groups. */
   public static final int MASK = 0x10;
 
   /** All others. */
@@ -70,9 +70,9 @@ public record PosixAcl(List<Entry> entries) {
   }
 
   /**
-   * What a directory's default list makes of a new file.
+   * The list and the mode of a new file, as its directory's default list determines them.
    *
-   * @param acl the file's list, or null if the mode says all
+   * @param acl the file's list, or null if the mode expresses all of it
    * @param mode the file's type and permissions
    */
   public record Inherited(@Nullable PosixAcl acl, int mode) {}
@@ -80,7 +80,7 @@ public record PosixAcl(List<Entry> entries) {
   // The format for programs, which is little-endian.
 
   /**
-   * Decodes what a program has given.
+   * Decodes an attribute value from a program.
    *
    * @param value the attribute's value
    * @return the list, or null for one without entries
@@ -131,7 +131,7 @@ public record PosixAcl(List<Entry> entries) {
   }
 
   /**
-   * Checks the order of the entries, and that those that must be there are there once.
+   * Checks the order of the entries, and that each required entry appears once.
    *
    * @throws ErrnoException EINVAL
    */
@@ -167,9 +167,9 @@ public record PosixAcl(List<Entry> entries) {
     }
   }
 
-  // What it has in common with a mode.
+  // Conversion to and from a mode.
 
-  /** Whether the mode says all that the list says. */
+  /** Whether a mode expresses all of the list. */
   @LinuxSource(file = "fs/posix_acl.c", name = "posix_acl_equiv_mode")
   public boolean isMode() {
     return entries.stream().noneMatch(entry -> entry.named() || entry.tag == MASK);
@@ -225,8 +225,8 @@ public record PosixAcl(List<Entry> entries) {
   }
 
   /**
-   * Returns what a new file gets from this default list. It gets no permission that the mode does
-   * not have.
+   * Returns the list and the mode of a new file under this default list. The file gets no
+   * permission that the program's mode lacks.
    *
    * @param mode type and permissions that the program wants
    */
@@ -249,7 +249,7 @@ public record PosixAcl(List<Entry> entries) {
     return new Inherited(acl.isMode() ? null : acl, (mode & ~StatMode.S_IRWXUGO) | granted);
   }
 
-  /** Whether the list gives a task that does not own the file what it wants. */
+  /** Whether the list grants the wanted permissions to a task that does not own the file. */
   @LinuxSource(file = "fs/posix_acl.c", name = "posix_acl_permission")
   boolean permits(Cred cred, Inode inode, int wanted) {
     if (cred.fsuid() == inode.uid()) {

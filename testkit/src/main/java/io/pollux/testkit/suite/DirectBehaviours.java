@@ -347,7 +347,7 @@ abstract class DirectBehaviours extends WriteBehaviours {
     fs.done(fd);
   }
 
-  /** What follows the first page has no blocks, so the write would have to wait there. */
+  /** The file has no blocks after its first page, so the write would have to wait there. */
   @Test
   @Needs({NOWAIT, DIRECT, CREATE, ALLOCATE})
   void aWriteWithNowaitIntoAHoleTellsWhatItHasWritten() {

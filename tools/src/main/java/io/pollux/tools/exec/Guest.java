@@ -183,8 +183,8 @@ final class Guest {
   }
 
   /**
-   * Upcall: a system call, or an operation if thread is negative. An exception that left it would
-   * end the process.
+   * Upcall: a system call, or an operation if thread is negative. It catches every exception,
+   * because one that leaves an upcall ends the process.
    */
   long call(long thread, long nr, long a0, long a1, long a2, long a3, long a4, long a5) {
     if (thread < 0) {

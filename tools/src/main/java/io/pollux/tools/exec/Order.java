@@ -36,7 +36,7 @@ final class Order {
     put(fields, "null", spec.nullDisk());
     put(fields, "faults", spec.faults());
     put(fields, "modules", absolute(spec.modules()));
-    // in place of the date, for which Java would load the names of all time zones
+    // replaces the date, for which Java would load the names of all time zones
     System.setProperty("java.properties.date", VARIABLE);
     StringWriter text = new StringWriter();
     try {

@@ -64,7 +64,7 @@ public final class HostDirectory implements AutoCloseable {
   }
 
   /**
-   * Returns the names in this directory. Once for each directory, because it has a position.
+   * Returns the names in this directory. Call it once, because it moves the directory's position.
    *
    * @return its names in its own order, without "." and ".."
    * @throws HostFailure if it cannot be read

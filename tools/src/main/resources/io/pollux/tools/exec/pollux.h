@@ -266,7 +266,7 @@ struct message {
   int64_t a[6];
 };
 
-/* What is asked about placeholders: fd_reserve, fd_reserve_at, fd_free. */
+/* Requests about placeholders: fd_reserve, fd_reserve_at, fd_free. */
 #define ASK_RESERVE (-1)
 #define ASK_RESERVE_AT (-2)
 #define ASK_FREE (-3)
