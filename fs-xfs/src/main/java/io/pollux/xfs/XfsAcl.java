@@ -72,20 +72,20 @@ record XfsAcl(@Nullable PosixAcl access, @Nullable PosixAcl inherited) {
       return NONE;
     }
     if (ip.mp().readOnly()) {
-      return read(current, ip);
+      return read(current, ip); // not cached: a remount may let a task change them meanwhile
     }
     // the caller may already hold iRwsem, so the transaction lock protects the attributes
     try (XfsTrans tp = ip.mp().trans().begin(current, 0)) {
-      return read(tp.current(), ip);
+      XfsAcl made = read(tp.current(), ip);
+      ip.setAcl(made);
+      return made;
     }
   }
 
   private static XfsAcl read(Task current, XfsInode ip) throws ErrnoException {
     PosixAcl access = read(current, ip, ACCESS_STORED);
     PosixAcl inherited = ip.isType(StatMode.S_IFDIR) ? read(current, ip, DEFAULT_STORED) : null;
-    XfsAcl made = access == null && inherited == null ? NONE : new XfsAcl(access, inherited);
-    ip.setAcl(made);
-    return made;
+    return access == null && inherited == null ? NONE : new XfsAcl(access, inherited);
   }
 
   private static @Nullable PosixAcl read(Task current, XfsInode ip, String name)

@@ -27,6 +27,9 @@ final class XfsIomapWrite {
   /** The most blocks that one call allocates. */
   private static final long MAX_BLOCKS = 1 << 18;
 
+  /** The most extents that a hint allocates in front of a write, where space is fragmented. */
+  private static final int MOST_PIECES = 64;
+
   /** Preallocation behind the end of a file, in bytes. */
   private static final long LEAST_PREALLOC = 64 << 10;
 
@@ -62,7 +65,7 @@ final class XfsIomapWrite {
     long count = Math.min(Math.min(wanted + extra, MAX_BLOCKS), available);
     try (XfsTrans tp = ip.mp().trans().begin(current, 1)) {
       XfsForkEdit fork = XfsInodeEdit.of(tp, ip).data();
-      allocate(ip, fork, first, count);
+      allocate(ip, fork, first, count, available);
       tp.commit();
       return 0;
     } catch (ErrnoException e) {
@@ -70,10 +73,13 @@ final class XfsIomapWrite {
     }
   }
 
-  /** Allocates at least the first block. A hint for the size of extents widens the range. */
+  /**
+   * Allocates at least the first block. An extent size hint widens the range, if so many blocks are
+   * available.
+   */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmap_extsize_align")
-  private static void allocate(XfsInode ip, XfsForkEdit fork, long first, long count)
-      throws ErrnoException {
+  private static void allocate(
+      XfsInode ip, XfsForkEdit fork, long first, long count, long available) throws ErrnoException {
     XfsInodeBuf.Core core = ip.core();
     long hint = core.hasExtsize() ? core.extsize() & 0xffff_ffffL : 0;
     if (hint <= 1) {
@@ -86,8 +92,13 @@ final class XfsIomapWrite {
     long at = Math.max(hole, first - first % hint);
     long end = first + count;
     end = Math.min(XfsExtentMap.MAX_FILEOFF, end + (hint - end % hint) % hint);
-    while (at <= first) { // each turn maps at least one block
-      at = XfsBmapi.allocateOne(fork, at, end - at, true);
+    if (end - at > available) { // the rest is kept for other changes
+      at = first;
+      end = first + count;
+    }
+    for (int turn = 0; at <= first; turn++) { // ends: the last turn maps the first block
+      long from = turn < MOST_PIECES ? at : first;
+      at = XfsBmapi.allocateOne(fork, from, end - from, true);
     }
   }
 

@@ -196,4 +196,27 @@ final class XfsAclTest {
       LinuxXfs.assertSound(image);
     }
   }
+
+  @Test
+  void aStrangerGetsNoSetGroupIdProgramOfTheDirectorysGroup(@TempDir Path directory)
+      throws IOException, InterruptedException, ErrnoException {
+    Path image = WritableTree.mkfs(directory, PROTO, "");
+    try (WritableTree tree = new WritableTree(image)) {
+      Task current = tree.tree.current;
+      chmod(tree, "/o", 02777);
+      for (int uid : new int[] {0, 1000}) {
+        current.process().setCred(Cred.ROOT.withGids(uid, uid, uid).withUids(uid, uid, uid));
+        int kept = uid == 0 ? StatMode.S_ISGID : 0;
+        byte[] opened = MountedTree.bytes("/o/opened" + uid);
+        int flags = Fcntl.O_CREAT | Fcntl.O_RDWR;
+        tree.tree.namei.open(current, null, opened, flags, 02770).fput(current);
+        byte[] made = MountedTree.bytes("/o/made" + uid);
+        tree.tree.namei.mknod(current, null, made, StatMode.S_IFREG | 02710, 0);
+        assertThat(tree.inode("/o/opened" + uid).mode() & 07777).isEqualTo(0770 | kept);
+        assertThat(tree.inode("/o/made" + uid).mode() & 07777).isEqualTo(0710 | kept);
+      }
+      current.process().setCred(Cred.ROOT);
+    }
+    LinuxXfs.assertSound(image);
+  }
 }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Cred;
 import io.pollux.core.sched.Task;
+import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Fileattr;
 import io.pollux.core.vfs.Xattr;
 import io.pollux.uapi.Errno;
@@ -134,6 +135,27 @@ final class XfsFileattrTest {
       tree.tree.current.process().setCred(Cred.ROOT.withoutCapabilities());
       setFlags(tree, "/empty", Fileattr.FS_NODUMP_FL);
       refused(Errno.EPERM, () -> setFlags(tree, "/empty", Fileattr.FS_IMMUTABLE_FL));
+    }
+    LinuxXfs.assertSound(image);
+  }
+
+  @Test
+  void aHintDoesNotTakeTheBlocksThatMustStayFree(@TempDir Path directory)
+      throws IOException, InterruptedException, ErrnoException {
+    Path image = WritableTree.mkfs(directory, PROTO, "");
+    try (WritableTree tree = new WritableTree(image)) {
+      Task current = tree.tree.current;
+      create(tree, "/hinted");
+      set(tree, "/hinted", EXTSIZE, 1 << 20, 0, 0);
+      File fill = tree.open("/fill", Fcntl.O_CREAT);
+      while (tree.mp.available() > 40) {
+        long bytes = (tree.mp.available() - 30) * 4096;
+        assertThat(fill.op().fallocate(current, fill, 0, fill.inode().size(), bytes)).isZero();
+      }
+      fill.fput(current);
+      long before = tree.mp.available();
+      assertThat(tree.write(tree.open("/hinted", 0), 0, 4096, 7)).isEqualTo(4096);
+      assertThat(tree.mp.available()).isBetween(before - 10, before);
     }
     LinuxXfs.assertSound(image);
   }

@@ -11,7 +11,9 @@ import io.pollux.userland.SyscallException;
 import io.pollux.userland.UserChanges;
 import io.pollux.userland.UserFiles;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -55,9 +57,14 @@ final class MvCommand implements Callable<Integer> {
         throw Failure.couldNotRun(
             to.toString(), "is not a directory, and there are several files to move");
       }
+      Set<PathName> taken = new HashSet<>();
       for (PathName path : from) {
         PathName name = path.fileName();
         PathName place = into && name.isPlainName() ? to.resolve(name) : to;
+        if (!taken.add(name)) { // all go to one directory
+          work.failed(path.toString(), "another file of this name was moved there before");
+          continue;
+        }
         work.on(path, () -> changes.rename(opened.inKernel(path), opened.inKernel(place)));
       }
     }

@@ -156,6 +156,20 @@ final class ImageChangesTest {
   }
 
   @Test
+  void mvDoesNotReplaceWhatItHasJustMoved() {
+    assertDone("mkdir", "/d");
+    for (String name : new String[] {"/one", "/two"}) {
+      assertDone("mkdir", name);
+      assertDone("cp", "host:" + tree.resolve("a/data"), "image:" + name + "/same");
+    }
+    Cli moved = run("mv", "/one/same", "/two/same", "/d");
+    assertThat(moved.err())
+        .isEqualTo("pollux: /two/same: another file of this name was moved there before\n");
+    assertThat(moved.status()).isEqualTo(1);
+    assertThat(run("ls", "/two").out()).isEqualTo("same\n");
+  }
+
+  @Test
   void aTreeDeeperThanItsDescriptorsIsCopiedAndRemoved() throws IOException {
     Path at = Files.createDirectory(directory.resolve("deep"));
     for (int i = 0; i < 150; i++) {

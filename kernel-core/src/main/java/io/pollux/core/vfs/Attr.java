@@ -111,6 +111,26 @@ public final class Attr {
     }
   }
 
+  /**
+   * Returns the permissions of a new file that is no directory. Drops those of the umask. Also
+   * drops the set-group-ID bit of an executable that would get the group of its directory, unless
+   * the task is in that group or has CAP_FSETID.
+   */
+  @LinuxSource(
+      file = "fs/namei.c",
+      name = {"vfs_prepare_mode", "mode_strip_sgid"})
+  static int prepareMode(Task current, Inode directory, int permissions) throws ErrnoException {
+    int both = StatMode.S_ISGID | StatMode.S_IXGRP;
+    Cred cred = current.cred();
+    boolean foreign =
+        (permissions & both) == both
+            && (directory.mode() & StatMode.S_ISGID) != 0
+            && !cred.inGroup(directory.gid())
+            && !cred.capable(Capability.CAP_FSETID);
+    return (foreign ? permissions & ~StatMode.S_ISGID : permissions)
+        & ~directory.creationMask(current);
+  }
+
   /** Drops the set-group-ID bit of a new mode if the task is not in the group. */
   @LinuxSource(file = "fs/attr.c", name = "setattr_prepare")
   private static Iattr withoutForeignGroup(Task current, Inode inode, Iattr attr) {

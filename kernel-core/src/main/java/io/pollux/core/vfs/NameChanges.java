@@ -147,7 +147,7 @@ abstract class NameChanges {
         false,
         (directory, name) -> {
           Permission.mayCreate(current, directory);
-          int permissions = wanted & ~directory.creationMask(current);
+          int permissions = Attr.prepareMode(current, directory, wanted);
           if (type == 0 || type == StatMode.S_IFREG) {
             directory.create(current, name, permissions).iput(current);
             return;

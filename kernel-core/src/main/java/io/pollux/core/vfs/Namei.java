@@ -318,7 +318,7 @@ public final class Namei extends NameChanges {
           return null;
         }
         Permission.mayCreate(current, dir);
-        int mode = permissions & ~dir.creationMask(current);
+        int mode = Attr.prepareMode(current, dir, permissions);
         return directory.child(Dentry.name(name), dir.create(current, name, mode));
       } finally {
         dir.iRwsem.upWrite();
@@ -422,7 +422,7 @@ public final class Namei extends NameChanges {
     directory.inode().sb().wantWrite(current);
     Inode made;
     try {
-      int mode = permissions & ~directory.inode().creationMask(current);
+      int mode = Attr.prepareMode(current, directory.inode(), permissions);
       made = directory.inode().tmpfile(current, mode);
     } finally {
       directory.inode().sb().dropWrite();
