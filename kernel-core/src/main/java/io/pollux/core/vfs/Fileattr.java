@@ -151,9 +151,9 @@ public record Fileattr(
    * @param current the calling task
    * @param inode the file
    * @param wanted the attributes; those of {@link #ofFlags} leave hints and project as they are
-   * @throws ErrnoException EROFS; EPERM if the task is not the owner, or changes the flags
-   *     immutable or append-only without CAP_LINUX_IMMUTABLE; EINVAL for a hint that files of this
-   *     type do not have; ENOTTY if such files have no attributes; or an error of the filesystem
+   * @throws ErrnoException EROFS. EPERM if the task is not the owner, or changes the flags
+   *     immutable or append-only without CAP_LINUX_IMMUTABLE. EINVAL for a hint that files of this
+   *     type do not have. ENOTTY if such files have no attributes. Or an error of the filesystem
    */
   @LinuxSource(file = "fs/file_attr.c", name = "vfs_fileattr_set")
   public static void set(Task current, Inode inode, Fileattr wanted) throws ErrnoException {
