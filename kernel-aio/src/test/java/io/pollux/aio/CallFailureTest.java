@@ -98,7 +98,7 @@ class CallFailureTest {
       assertThat(program.setup(flags)).isZero();
       int fd = program.open(thrower.file);
       program.prepareRead(DISK, 1, polled);
-      Iocb.aioFildes(program.prepareRead(0, 2, polled), fd);
+      program.prepareRead(fd, 0, 2, polled);
       program.prepareRead(DISK, 3, polled);
       program.prepareRead(DISK, 4, polled);
       assertThatThrownBy(() -> program.enter(4, 0, SUBMIT)).isSameAs(thrower.error);
@@ -178,7 +178,7 @@ class CallFailureTest {
     Thrower thrower = new Thrower(when);
     try (RingProgram program = program()) {
       assertThat(program.setup(RingProgram.RINGS)).isZero();
-      long iocb = program.prepareRead(0, 2, false);
+      long iocb = program.changeableRead(0, 2, false);
       RawMemory.zero(iocb, Iocb.SIZE);
       Iocb.aioLioOpcode(iocb, (short) AioAbi.IOCB_CMD_POLL);
       Iocb.aioFildes(iocb, program.open(thrower.file));

@@ -85,7 +85,6 @@ class ContextEndTest {
 
   /** Makes a file and the next entry, which waits for it. */
   private void prepare(Waits waits) {
-    long iocb = program.prepareRead(0, 1, false);
     int fd =
         switch (waits) {
           case READ_OF_AN_EMPTY_PIPE -> {
@@ -101,7 +100,10 @@ class ContextEndTest {
           }
           case WRITE_TO_A_FULL_EVENTFD -> install(Eventfd.create(program.files, 1, 0));
         };
-    Iocb.aioFildes(iocb, fd);
+    program.prepareRead(fd, 0, 1, false, iocb -> change(waits, iocb));
+  }
+
+  private void change(Waits waits, long iocb) {
     if (waits == Waits.WRITE_TO_A_FULL_PIPE) {
       Iocb.aioBuf(iocb, program.map(2L * Pipe.CAPACITY, Mman.PROT_READ | Mman.PROT_WRITE));
       Iocb.aioNbytes(iocb, 2L * Pipe.CAPACITY);
@@ -186,10 +188,15 @@ class ContextEndTest {
 
     RawMemory.putLong(program.ctxp, 0);
     assertThat(program.setup(RingProgram.RINGS)).isZero();
-    long write = program.prepareRead(0, 1, false);
-    Iocb.aioLioOpcode(write, (short) AioAbi.IOCB_CMD_PWRITE);
-    Iocb.aioFildes(write, writeFd);
-    Iocb.aioNbytes(write, 100);
+    program.prepareRead(
+        writeFd,
+        0,
+        1,
+        false,
+        write -> {
+          Iocb.aioLioOpcode(write, (short) AioAbi.IOCB_CMD_PWRITE);
+          Iocb.aioNbytes(write, 100);
+        });
     assertThat(program.enter(1, 1, RingProgram.ENTER)).isEqualTo(1);
     while (AioIoEventRing.tail(cq) == 0) {
       Thread.sleep(1); // the timeout bounds the loop
@@ -204,7 +211,7 @@ class ContextEndTest {
 
   /** Submits a polled read of a file. */
   private void submitPolled(FakeFile file) {
-    Iocb.aioFildes(program.prepareRead(0, 1, true), program.open(file));
+    program.prepareRead(program.open(file), 0, 1, true);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
   }
 
@@ -297,7 +304,7 @@ class ContextEndTest {
                 });
     int fd = program.open(loses);
     for (int i = 0; i < 2; i++) {
-      Iocb.aioFildes(program.prepareRead(0, i, false), fd);
+      program.prepareRead(fd, 0, i, false);
     }
     assertThatThrownBy(() -> program.enter(2, 0, SUBMIT)).isSameAs(error);
     assertThatThrownBy(program::destroy)

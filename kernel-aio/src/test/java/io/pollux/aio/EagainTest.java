@@ -94,7 +94,7 @@ class EagainTest {
     for (int i = 0; i < TAGS - 1; i++) {
       program.prepareRead(0, i, false);
     }
-    long iocb = program.prepareRead(0, 9, false);
+    long iocb = program.changeableRead(0, 9, false);
     Iocb.aioBuf(iocb, buffer);
     Iocb.aioNbytes(iocb, bytes);
     assertThat(program.enter(TAGS, 0, SUBMIT)).isEqualTo(TAGS);
@@ -125,7 +125,7 @@ class EagainTest {
       }
       assertThat(program.enter(TAGS, 0, SUBMIT)).isEqualTo(TAGS);
     }
-    Iocb.aioFildes(program.prepareRead(8192, 9, false), fd);
+    program.prepareRead(fd, 8192, 9, false);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     assertThat(FilesStruct.of(program.process).close(program.task, fd)).isZero();
     awaitHeld(direct ? TAGS : 1);
@@ -146,7 +146,7 @@ class EagainTest {
     setup(SQWQ);
     int bytes = 4 << 20;
     long buffer = program.map(bytes, Mman.PROT_READ | Mman.PROT_WRITE);
-    long iocb = program.prepareRead(0, 1, false);
+    long iocb = program.changeableRead(0, 1, false);
     Iocb.aioFildes(iocb, program.open(Fcntl.O_RDONLY));
     Iocb.aioBuf(iocb, buffer);
     Iocb.aioNbytes(iocb, bytes);
@@ -168,7 +168,7 @@ class EagainTest {
   @ValueSource(booleans = {true, false})
   void aReadAtTheEndIsShort(boolean direct) {
     setup(SQWQ);
-    long iocb = program.prepareRead(DISK, 1, false);
+    long iocb = program.changeableRead(DISK, 1, false);
     if (!direct) {
       Iocb.aioFildes(iocb, program.open(Fcntl.O_RDONLY));
     }
@@ -180,7 +180,7 @@ class EagainTest {
   void aProgramThatAsksNotToWaitIsTold() {
     setup(SQWQ);
     for (int i = 0; i < TAGS + 1; i++) {
-      Iocb.aioRwFlags(program.prepareRead(0, i, false), i == TAGS ? AioAbi.RWF_NOWAIT : 0);
+      Iocb.aioRwFlags(program.changeableRead(0, i, false), i == TAGS ? AioAbi.RWF_NOWAIT : 0);
     }
     assertThat(program.enter(TAGS + 1, 0, SUBMIT)).isEqualTo(TAGS + 1);
     assertThat(events(1)).containsExactly(new AioEvent(TAGS, TAGS, -Errno.EAGAIN, 0));
@@ -228,7 +228,7 @@ class EagainTest {
     cacheThePages();
     setup(RingProgram.POLLED | flag);
     program.prepareRead(1 << 20, 1, true);
-    Iocb.aioRwFlags(program.prepareRead(0, 2, true), AioAbi.RWF_NOWAIT);
+    program.prepareRead(program.fd, 0, 2, true, iocb -> Iocb.aioRwFlags(iocb, AioAbi.RWF_NOWAIT));
     program.prepareRead(1 << 20, 3, true);
     assertThat(program.enter(3, 0, SUBMIT)).isEqualTo(3);
     awaitHeld(2);
@@ -246,7 +246,8 @@ class EagainTest {
   void anEntryThatFoundNoTagWaitsForOne(int flag) throws InterruptedException {
     setup(RingProgram.POLLED | flag);
     for (int i = 0; i < TAGS + 2; i++) {
-      Iocb.aioRwFlags(program.prepareRead(0, i, true), i % 2 == 0 ? AioAbi.RWF_NOWAIT : 0);
+      int rwFlags = i % 2 == 0 ? AioAbi.RWF_NOWAIT : 0;
+      program.prepareRead(program.fd, 0, i, true, iocb -> Iocb.aioRwFlags(iocb, rwFlags));
     }
     assertThat(program.enter(TAGS + 2, 0, SUBMIT)).isEqualTo(TAGS + 2);
     awaitHeld(TAGS);
@@ -261,7 +262,7 @@ class EagainTest {
   void theCallerOfAPolledContextIsTold() throws InterruptedException {
     cacheThePages();
     setup(RingProgram.POLLED);
-    Iocb.aioRwFlags(program.prepareRead(0, 1, true), AioAbi.RWF_NOWAIT);
+    Iocb.aioRwFlags(program.changeableRead(0, 1, true), AioAbi.RWF_NOWAIT);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(-Errno.EAGAIN);
     assertThat(AioIocbRing.head(program.sq)).isZero();
   }

@@ -173,7 +173,7 @@ class IoRingEnterTest {
     program.prepareRead(0, 1, polled); // FIXEDBUFS looks at it at setup
     program.retract();
     setup(flags);
-    long iocb = program.prepareRead(0, 1, polled);
+    long iocb = program.changeableRead(0, 1, polled);
     tweak.tweak(iocb);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(-errno);
     assertThat(AioIocbRing.head(program.sq)).as("the entry is the program's still").isZero();
@@ -236,10 +236,10 @@ class IoRingEnterTest {
   void whatTheFileSaysOfARequestIsItsEvent() {
     setup(RingProgram.RINGS);
     long readOnly = program.map(4096, Mman.PROT_READ);
-    Iocb.aioBuf(program.prepareRead(0, 1, false), readOnly);
-    Iocb.aioBuf(program.prepareRead(0, 2, false), program.buffers + 1);
-    Iocb.aioOffset(program.prepareRead(0, 3, false), 100);
-    Iocb.aioBuf(program.prepareRead(0, 4, false), 0x1000);
+    Iocb.aioBuf(program.changeableRead(0, 1, false), readOnly);
+    Iocb.aioBuf(program.changeableRead(0, 2, false), program.buffers + 1);
+    Iocb.aioOffset(program.changeableRead(0, 3, false), 100);
+    Iocb.aioBuf(program.changeableRead(0, 4, false), 0x1000);
     assertThat(program.enter(4, 4, ENTER)).isEqualTo(4);
     assertThat(program.reap().stream().map(AioEvent::res))
         .containsExactly(
@@ -251,7 +251,7 @@ class IoRingEnterTest {
     setup(RingProgram.RINGS);
     program.prepareRead(0, 1, false);
     program.prepareRead(0, 2, false);
-    Iocb.aioFildes(program.prepareRead(0, 3, false), 77);
+    program.prepareRead(77, 0, 3, false);
     program.prepareRead(0, 4, false);
     assertThat(program.enter(4, 0, SUBMIT)).isEqualTo(2);
     assertThat(AioIocbRing.head(program.sq)).isEqualTo(2);
@@ -268,7 +268,7 @@ class IoRingEnterTest {
     Iovec.iovLen(iov, 512);
     Iovec.iovBase(iov + 16, program.buffers);
     Iovec.iovLen(iov + 16, 1024);
-    vectors(program.prepareRead(0, 1, false), 2, iov);
+    vectors(program.changeableRead(0, 1, false), 2, iov);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     disk.release(1, 0);
     assertThat(program.reap()).containsExactly(new AioEvent(1, 0, 1536, 0));

@@ -294,7 +294,7 @@ class OopsTest {
     assertThat(program.setup(RingProgram.RINGS | SQWQ)).isZero();
     int fd = program.open(throwing());
     for (int i = 0; i < 3; i++) {
-      long iocb = program.prepareRead(0, i, false);
+      long iocb = program.changeableRead(0, i, false);
       Iocb.aioFildes(iocb, fd);
       Iocb.aioLioOpcode(iocb, (short) AioAbi.IOCB_CMD_PWRITE);
     }
@@ -312,7 +312,7 @@ class OopsTest {
     assertThat(program.setup(RingProgram.RINGS)).isZero();
     int fd = program.open(throwing());
     for (int i = 0; i < 3; i++) {
-      long iocb = program.prepareRead(0, i, false);
+      long iocb = program.changeableRead(0, i, false);
       Iocb.aioFildes(iocb, fd);
       Iocb.aioLioOpcode(iocb, (short) AioAbi.IOCB_CMD_FSYNC);
       Iocb.aioBuf(iocb, 0);
@@ -336,7 +336,7 @@ class OopsTest {
             .onPoll((opened, table) -> ready.get() ? broken() : FakeFile.PROCEED);
     int fd = program.open(file);
     for (int i = 0; i < 2; i++) {
-      long iocb = program.prepareRead(0, i, false);
+      long iocb = program.changeableRead(0, i, false);
       Iocb.aioFildes(iocb, fd);
       Iocb.aioLioOpcode(iocb, (short) AioAbi.IOCB_CMD_POLL);
       Iocb.aioBuf(iocb, 1);

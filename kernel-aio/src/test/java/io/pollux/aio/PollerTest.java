@@ -101,7 +101,7 @@ class PollerTest {
     try (RingProgram program = new RingProgram(disk, 4)) {
       assertThat(program.setup(RingProgram.RINGS)).isZero();
       int eventfd = program.eventfd(0);
-      long iocb = program.prepareRead(0, 1, false);
+      long iocb = program.changeableRead(0, 1, false);
       Iocb.aioFlags(iocb, AioAbi.IOCB_FLAG_RESFD);
       Iocb.aioResfd(iocb, eventfd);
       assertThat(program.enter(1, 0, AioAbi.IORING_FLAG_SUBMIT)).isEqualTo(1);

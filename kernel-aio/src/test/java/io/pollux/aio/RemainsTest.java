@@ -95,7 +95,7 @@ class RemainsTest {
   private void submit(Takes file, int flags) {
     assertThat(program.setup(flags)).isZero();
     int fd = program.install(FakeInode.open(program.files, file, Fcntl.O_RDWR | Fcntl.O_DIRECT));
-    Iocb.aioFildes(program.prepareRead(0, 1, (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0), fd);
+    program.prepareRead(fd, 0, 1, (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0);
   }
 
   private void collect() throws InterruptedException {

@@ -51,7 +51,7 @@ class RingDifferencesTest {
   }
 
   private void prepareRead(int fd, boolean hipri) {
-    Iocb.aioFildes(program.prepareRead(0, 1, hipri), fd);
+    program.prepareRead(fd, 0, 1, hipri);
   }
 
   /** Makes a call in a thread of its own, so that a call without an end fails the test. */

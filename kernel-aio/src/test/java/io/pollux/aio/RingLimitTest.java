@@ -313,7 +313,7 @@ class RingLimitTest {
     while (result >= 0 && accepted <= 2 * AioAbi.AIO_MAX_NR) {
       accepted += result;
       for (int i = 0; i < (accepted == 0 ? 1023 : result); i++) {
-        Iocb.aioFildes(program.prepareRead(0, 0, false), read);
+        program.prepareRead(read, 0, 0, false);
       }
       result = program.enter(1023, 0, SUBMIT);
     }
@@ -341,7 +341,7 @@ class RingLimitTest {
     while (result >= 0 && accepted <= AioAbi.AIO_MAX_NR) {
       accepted += (int) result;
       for (int i = 0; i < (accepted == 0 ? NR - 1 : result); i++) {
-        long iocb = program.prepareRead(0, 0, polled);
+        long iocb = program.changeableRead(0, 0, polled);
         Iocb.aioFildes(iocb, fd);
         if (!polled) {
           Iocb.aioLioOpcode(iocb, (short) AioAbi.IOCB_CMD_POLL);

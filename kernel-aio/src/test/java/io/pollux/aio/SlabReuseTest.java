@@ -131,7 +131,7 @@ class SlabReuseTest {
       assertThat(program.setup(RingProgram.RINGS | AioAbi.IOCTX_FLAG_SQWQ)).isZero();
       SqWork first = SqWork.SLAB.alloc(program.task);
       Slab.free(first);
-      long iocb = program.prepareRead(0, 1, false);
+      long iocb = program.changeableRead(0, 1, false);
       Iocb.aioLioOpcode(iocb, (short) opcode);
       assertThat(program.enter(1, 1, RingProgram.ENTER)).isEqualTo(1);
       assertThat(program.destroy()).as("waits for the worker").isZero();
@@ -145,7 +145,7 @@ class SlabReuseTest {
       assertThat(program.setup(RingProgram.RINGS | AioAbi.IOCTX_FLAG_SQWQ)).isZero();
       SqWork first = SqWork.SLAB.alloc(program.task);
       Slab.free(first);
-      Iocb.aioFildes(program.prepareRead(0, 1, false), 1000);
+      program.prepareRead(1000, 0, 1, false);
       assertThat(program.enter(1, 0, AioAbi.IORING_FLAG_SUBMIT)).isEqualTo(-Errno.EBADF);
       assertThat(SqWork.SLAB.alloc(program.task)).isSameAs(first);
     }

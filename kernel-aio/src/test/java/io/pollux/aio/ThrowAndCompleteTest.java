@@ -20,11 +20,12 @@ import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
-import io.pollux.uapi.Iocb;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -88,7 +89,7 @@ class ThrowAndCompleteTest {
 
   private static void await(CountDownLatch latch) {
     try {
-      latch.await();
+      assertThat(latch.await(Patience.SECONDS, TimeUnit.SECONDS)).isTrue();
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }
@@ -121,7 +122,7 @@ class ThrowAndCompleteTest {
                 await(thrown);
               }
             });
-    Iocb.aioFildes(program.prepareRead(0, 1, false), fd[0]);
+    program.prepareRead(fd[0], 0, 1, false);
     assertThatThrownBy(() -> program.enter(1, 0, SUBMIT)).hasMessage("broken");
     assertThat(program.reap()).isEmpty();
     thrown.countDown();
@@ -151,7 +152,7 @@ class ThrowAndCompleteTest {
                   return true;
                 }
               });
-      Iocb.aioFildes(program.prepareRead(0, 1, false), fd);
+      program.prepareRead(fd, 0, 1, false);
       if ((flags & SQTHREAD) != 0) {
         assertThat(program.enter(1, 1, SUBMIT | GETEVENTS)).isEqualTo(1);
         assertThat(program.reap()).extracting(AioEvent::res).containsExactly((long) -Errno.EIO);
@@ -175,14 +176,18 @@ class ThrowAndCompleteTest {
     assertThat(program.setup(RINGS | SQTHREAD)).isZero();
     AtomicReference<@Nullable Runnable> next = new AtomicReference<>();
     AtomicReference<@Nullable Throwable> broken = new AtomicReference<>();
+    AtomicBoolean ended = new AtomicBoolean();
     Thread device =
         new Thread(
             () -> {
               for (int i = 0; i < ROUNDS; i++) {
                 Runnable completion = next.getAndSet(null);
-                while (completion == null) {
+                while (completion == null && !ended.get()) {
                   Thread.onSpinWait();
                   completion = next.getAndSet(null);
+                }
+                if (completion == null) {
+                  return; // the test has failed
                 }
                 try {
                   completion.run();
@@ -207,16 +212,16 @@ class ThrowAndCompleteTest {
                 }
               }
             });
-    for (int i = 0; i < ROUNDS; i++) {
-      Iocb.aioFildes(program.prepareRead(0, i, false), fd);
-      assertThat(program.enter(1, 1, SUBMIT | GETEVENTS)).isEqualTo(1);
-      List<AioEvent> events = program.reap();
-      while (events.isEmpty()) {
-        program.enter(0, 1, GETEVENTS); // the timeout bounds the loop
-        events = program.reap();
+    try {
+      for (int i = 0; i < ROUNDS; i++) {
+        program.prepareRead(fd, 0, i, false);
+        assertThat(program.enter(1, 1, SUBMIT | GETEVENTS)).isEqualTo(1);
+        List<AioEvent> events = program.awaitEvents(1, Patience.LIMIT);
+        assertThat(events).extracting(AioEvent::data).containsExactly((long) i);
+        assertThat(events.getFirst().res()).isIn(4096L, (long) -Errno.EIO);
       }
-      assertThat(events).extracting(AioEvent::data).containsExactly((long) i);
-      assertThat(events.getFirst().res()).isIn(4096L, (long) -Errno.EIO);
+    } finally {
+      ended.set(true);
     }
     assertThat(program.destroy()).isZero();
     assertThat(broken).hasNullValue();

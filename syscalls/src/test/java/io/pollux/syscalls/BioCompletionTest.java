@@ -196,7 +196,7 @@ class BioCompletionTest {
   }
 
   private long prepare(int fd, int data, boolean polled, int opcode) {
-    long iocb = program.prepareRead(data * 4096L, data, polled);
+    long iocb = program.changeableRead(data * 4096L, data, polled);
     Iocb.aioFildes(iocb, fd);
     Iocb.aioLioOpcode(iocb, (short) opcode);
     return iocb;

@@ -114,7 +114,7 @@ class DiskTagsTest {
     int bytes = 4 << 20;
     long buffer = program.map(bytes);
     submit(TAGS - 1, false);
-    long iocb = program.prepareRead(0, 9, false);
+    long iocb = program.changeableRead(0, 9, false);
     Iocb.aioBuf(iocb, buffer);
     Iocb.aioNbytes(iocb, bytes);
     assertThat(program.enter(TAGS, 0, SUBMIT)).isEqualTo(TAGS);

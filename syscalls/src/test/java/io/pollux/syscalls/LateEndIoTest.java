@@ -19,7 +19,6 @@ import io.pollux.core.vfs.FileOperations;
 import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.AioAbi;
 import io.pollux.uapi.Fcntl;
-import io.pollux.uapi.Iocb;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -104,14 +103,14 @@ class LateEndIoTest {
     boolean polled = (flags & AioAbi.IOCTX_FLAG_IOPOLL) != 0;
     OneBio file = new OneBio();
     int fd = program.install(FakeInode.open(program.files, file, Fcntl.O_RDWR | Fcntl.O_DIRECT));
-    Iocb.aioFildes(program.prepareRead(0, 1, polled), fd);
+    program.prepareRead(fd, 0, 1, polled);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     CompletableFuture<Void> device = CompletableFuture.runAsync(() -> file.bio.endio(0));
     file.completed.await();
     assertThat(program.enter(0, 1, GETEVENTS)).isZero();
     assertThat(program.reap()).containsExactly(new AioEvent(1, 0, 4096, 0));
 
-    Iocb.aioFildes(program.prepareRead(0, 2, polled), fd);
+    program.prepareRead(fd, 0, 2, polled);
     assertThat(program.enter(1, 0, SUBMIT)).isEqualTo(1);
     // another thread freed it onto a list that the slab uses once its magazine is empty
     assertThat(file.seen.get(1)).as("the object is reused").isSameAs(file.seen.get(0));

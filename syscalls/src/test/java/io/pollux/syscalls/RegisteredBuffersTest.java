@@ -117,7 +117,7 @@ class RegisteredBuffersTest {
   private static List<AioEvent> turn(RingProgram program, boolean polled, boolean write) {
     List<AioEvent> events = new ArrayList<>();
     for (int i = 0; i < NR; i++) {
-      long iocb = program.prepareRead(2L * i * RingProgram.BLOCK, i, polled);
+      long iocb = program.changeableRead(2L * i * RingProgram.BLOCK, i, polled);
       if (write) {
         Iocb.aioLioOpcode(iocb, (short) AioAbi.IOCB_CMD_PWRITE);
       } else {
