@@ -93,7 +93,7 @@ public final class IomapDioBatch {
     return count;
   }
 
-  private IomapDioCompletion at(int index) {
+  IomapDioCompletion at(int index) {
     return Objects.requireNonNull(taken[Objects.checkIndex(index, count)]);
   }
 
@@ -225,8 +225,7 @@ public final class IomapDioBatch {
     try {
       ends.endIo(worker, this);
     } catch (Throwable e) {
-      String shut = at(0).inode().sb().shutDown();
-      Oops.report("a filesystem's end of direct requests", e, "the requests fail with EIO" + shut);
+      broken(e);
     }
     for (int i = 0; i < count; i++) {
       IomapDioCompletion dio = at(i);
@@ -239,5 +238,16 @@ public final class IomapDioBatch {
       }
     }
     return next;
+  }
+
+  /** Shuts the mount down and reports the failure. Never throws, so that the requests complete. */
+  private void broken(Throwable thrown) {
+    String consequence = "the requests fail with EIO";
+    try {
+      consequence += at(0).inode().sb().shutDown();
+    } catch (Throwable e) {
+      Oops.report("the shutdown of a filesystem", e, "its direct requests complete");
+    }
+    Oops.report("a filesystem's end of direct requests", thrown, consequence);
   }
 }

@@ -54,6 +54,7 @@ class IomapDioBatchTest {
   private volatile boolean holdsFirst;
   private volatile long failing = -1; // the position of the write that fails
   private volatile boolean throwing;
+  private volatile boolean takingAway;
 
   @AfterEach
   void close() {
@@ -76,6 +77,10 @@ class IomapDioBatchTest {
     if (holdsFirst && batches.size() == 1) {
       inFirst.countDown();
       await(goOn);
+    }
+    if (takingAway) {
+      together.at(0).complete(current);
+      throw new IllegalStateException("broken");
     }
     if (throwing) {
       throw new IllegalStateException("broken");
@@ -166,6 +171,25 @@ class IomapDioBatchTest {
     write(PAGE, 0);
     awaitCompletions(2);
     assertThat(rig.completed).containsExactly((long) -Errno.EIO, (long) PAGE);
+  }
+
+  /** Its first request is gone, so that even the report of the failure fails. */
+  @Test
+  void aBatchThatCannotBeReportedLeavesTheQueueToTheNextOne() throws InterruptedException {
+    CountDownLatch reported = new CountDownLatch(1);
+    Oops.setSink(
+        (sentence, thrown) -> {
+          if (sentence.contains("the completion of a direct request")) {
+            reported.countDown();
+          }
+        });
+    takingAway = true;
+    write(0, 0);
+    await(reported);
+    takingAway = false;
+    write(PAGE, 0);
+    awaitCompletions(1);
+    assertThat(rig.completed).containsExactly((long) PAGE);
   }
 
   @Test
