@@ -12,7 +12,7 @@ import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 
-/** Calls on the working directory and the umask. Each handler implements one call. */
+/** Calls on the root, the working directory and the umask. Each handler implements one call. */
 final class FsCalls {
   private static final int PATH_OF_DIRECTORY = Fcntl.O_PATH | Fcntl.O_DIRECTORY;
   private static final byte[] HERE = {'.'};
@@ -26,11 +26,29 @@ final class FsCalls {
   /** Implements chdir(2). */
   @LinuxSource(file = "fs/open.c", name = "ksys_chdir")
   long chdir(Task current, long pathname) throws ErrnoException {
+    return enter(current, directory(current, pathname));
+  }
+
+  private File directory(Task current, long pathname) throws ErrnoException {
     byte[] path = UserPath.bytes(current, pathname);
-    return enter(
-        current,
-        namei.open(
-            current, UserPath.base(current, Fcntl.AT_FDCWD, path), path, PATH_OF_DIRECTORY, 0));
+    return namei.open(
+        current, UserPath.base(current, Fcntl.AT_FDCWD, path), path, PATH_OF_DIRECTORY, 0);
+  }
+
+  /** Implements chroot(2). */
+  @LinuxSource(file = "fs/open.c", name = "ksys_chroot")
+  long chroot(Task current, long pathname) throws ErrnoException {
+    File directory = directory(current, pathname);
+    int result = Permission.ofInode(current, directory.inode(), Permission.MAY_EXEC);
+    if (result == 0 && !current.process().capable()) {
+      result = -Errno.EPERM;
+    }
+    if (result != 0) {
+      directory.fput(current);
+      return result;
+    }
+    FsStruct.of(current).setRoot(current, directory);
+    return 0;
   }
 
   /** Implements fchdir(2). */

@@ -177,12 +177,13 @@ final class SyscallTable {
     };
   }
 
-  /** Dispatches the calls on what belongs to the process: working directory, IDs. */
+  /** Dispatches the calls on what belongs to the process: root, working directory, IDs. */
   private long process(Task current, int nr, long a0, long a1, long a2) throws ErrnoException {
     Cred cred = current.process().cred();
     return switch (nr) {
       case Nr.CHDIR -> fs.chdir(current, a0);
       case Nr.FCHDIR -> fs.fchdir(current, (int) a0);
+      case Nr.CHROOT -> fs.chroot(current, a0);
       case Nr.UMASK -> FsCalls.umask(current, (int) a0);
       case Nr.GETUID -> Integer.toUnsignedLong(cred.uids().real());
       case Nr.GETEUID -> Integer.toUnsignedLong(cred.uids().effective());

@@ -332,6 +332,45 @@ class LikeLinuxTest {
   }
 
   @Test
+  void aRootIsNotLeftByNamesAndLinks() {
+    both.call(Nr.MKDIR, "/a", 0755);
+    both.call(Nr.MKDIR, "/a/b", 0755);
+    both.call(Nr.MKDIR, "/ab", 0700);
+    both.call(Nr.SYMLINK, "/b/new", "/a/absolute");
+    both.call(Nr.SYMLINK, "../../../b/relative", "/a/b/up");
+    both.call(Nr.SYMLINK, "/ab", "/a/outside");
+    both.open(0, Nr.OPEN, "/", Fcntl.O_RDONLY | Fcntl.O_DIRECTORY);
+    both.call(Nr.CHROOT, "/missing");
+    both.call(Nr.CHROOT, "/a/absolute");
+    both.call(Nr.CHROOT, UNMAPPED);
+    both.call(Nr.CHROOT, "/a");
+    both.call(Nr.STAT, "ab", new StatOut()); // the working directory is outside
+    both.call(Nr.CHDIR, "ab");
+    both.call(Nr.CHDIR, "/");
+    both.call(Nr.GETCWD, new Out(32), 32);
+    both.call(Nr.STAT, "/ab", new StatOut());
+    both.call(Nr.STAT, "../ab", new StatOut());
+    both.call(Nr.STAT, "/../../ab", new StatOut());
+    both.call(Nr.STAT, "/outside", new StatOut());
+    both.open(1, Nr.OPEN, "/absolute", RW_CREATE, 0600);
+    both.open(2, Nr.OPEN, "/b/up", RW_CREATE, 0600);
+    both.call(Nr.MKDIR, "../../b/c", 0755);
+    both.call(Nr.CHDIR, "b/c");
+    both.call(Nr.GETCWD, new Out(32), 32);
+    both.call(Nr.SETRESUID, -1, 1, -1);
+    both.call(Nr.CHROOT, "/b");
+    both.call(Nr.SETRESUID, -1, 0, -1);
+    both.call(Nr.CHROOT, "..");
+    both.call(Nr.CHDIR, "..");
+    both.call(Nr.CHDIR, "..");
+    both.call(Nr.GETCWD, new Out(32), 32);
+    both.call(Nr.FCHDIR, new Slot(0));
+    both.call(Nr.CHROOT, ".");
+    both.call(Nr.GETCWD, new Out(32), 32);
+    both.compareTrees();
+  }
+
+  @Test
   void timesAreKeptToTheNanosecond() {
     both.open(0, Nr.OPEN, "/f", RW_CREATE, 0644);
     long[][] sets = {

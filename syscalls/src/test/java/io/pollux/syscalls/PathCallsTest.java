@@ -199,6 +199,22 @@ class PathCallsTest {
   }
 
   @Test
+  void aWorkingDirectoryOutsideTheRootIsUnreachable() {
+    assertThat(call(Nr.CHROOT, "/dev")).isZero();
+    assertThat(program.syscall(Nr.GETCWD, memory, 32)).isEqualTo(15);
+    StringBuilder path = new StringBuilder();
+    for (long at = memory; RawMemory.getByte(at) != 0; at++) {
+      path.append((char) RawMemory.getByte(at));
+    }
+    assertThat(path).hasToString("(unreachable)/");
+    assertThat(call(Nr.STAT, "/dev", memory)).isEqualTo(-Errno.ENOENT);
+    assertThat(call(Nr.STAT, "dev", memory)).isZero();
+    assertThat(call(Nr.CHDIR, "/")).isZero();
+    assertThat(call(Nr.STAT, "../dev", memory)).isEqualTo(-Errno.ENOENT);
+    assertThat(program.syscall(Nr.GETCWD, memory, 32)).isEqualTo(2);
+  }
+
+  @Test
   void onlyLinksAreRead() {
     assertThat(call(Nr.READLINK, "/dev", memory, 100)).isEqualTo(-Errno.EINVAL);
     assertThat(callAt(Nr.READLINKAT, CWD, "/dev", memory, 100)).isEqualTo(-Errno.EINVAL);

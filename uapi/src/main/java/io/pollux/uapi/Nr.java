@@ -179,6 +179,9 @@ public final class Nr {
   /** fstatfs(2). */
   public static final int FSTATFS = 138;
 
+  /** chroot(2). */
+  public static final int CHROOT = 161;
+
   /** sync(2). */
   public static final int SYNC = 162;
 

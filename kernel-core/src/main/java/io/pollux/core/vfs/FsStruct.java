@@ -6,35 +6,45 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
+import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The working directory and the umask of a process: struct fs_struct. A process starts in the root
- * with umask 0.
+ * The root, the working directory and the umask of a process: struct fs_struct. A process starts in
+ * the root of the namespace, which is its own, with umask 0.
  *
- * <p>The working directory is a file opened with O_PATH. So it keeps its inode, and its filesystem
- * is in use.
+ * <p>Each of the two directories is a file opened with O_PATH. So it keeps its inode, and its
+ * filesystem is in use.
  */
 @LinuxSource(file = "include/linux/fs_struct.h", name = "fs_struct")
 public final class FsStruct {
+  private static final byte[] UNREACHABLE = Dentry.bytes("(unreachable)");
+
   private final AtomicInteger umask = new AtomicInteger();
-  private @Nullable File pwd; // null: the root; under the lock of this object
-  private boolean exited; // likewise
+  // null: the root of the namespace. Written under the lock of this object, as all below.
+  private volatile @Nullable File root;
+  private @Nullable File pwd; // likewise
+  private boolean exited;
 
   FsStruct() {}
 
-  /** Returns a copy for a child process: the same directory and umask. */
+  /** Returns a copy for a child process: the same directories and umask. */
   @LinuxSource(file = "fs/fs_struct.c", name = "copy_fs_struct")
   synchronized FsStruct copy() {
     FsStruct copy = new FsStruct();
     copy.setUmask(umask());
-    if (pwd != null) {
-      boolean there = pwd.getMany(1);
-      assert there : "the reference of this object";
-      copy.pwd = pwd;
-    }
+    copy.pwd = another(pwd);
+    copy.root = another(root);
     return copy;
+  }
+
+  private static @Nullable File another(@Nullable File held) {
+    if (held != null) {
+      boolean there = held.getMany(1);
+      assert there : "the reference of this object";
+    }
+    return held;
   }
 
   /**
@@ -62,7 +72,14 @@ public final class FsStruct {
     return umask.getAndSet(mask & StatMode.S_IRWXUGO);
   }
 
-  /** Returns the working directory, or null for the root. From any context. */
+  /** Returns the root of the process, or null for that of the namespace. From any context. */
+  @LinuxSource(file = "include/linux/fs_struct.h", name = "get_fs_root")
+  public @Nullable Dentry root() {
+    File held = root;
+    return held == null ? null : held.dentry();
+  }
+
+  /** Returns the working directory, or null for the namespace's root. From any context. */
   @LinuxSource(file = "include/linux/fs_struct.h", name = "get_fs_pwd")
   public synchronized @Nullable Dentry pwd() {
     return pwd == null ? null : pwd.dentry();
@@ -74,27 +91,42 @@ public final class FsStruct {
   }
 
   /**
-   * Returns the bytes of the path of the working directory. From any context.
+   * Returns the bytes of the path of the working directory, below the root of the process. A
+   * directory outside has "(unreachable)" before its path in the namespace. From any context.
    *
    * @throws ErrnoException ENOENT if it was removed
    */
   @LinuxSource(file = "fs/d_path.c", name = "sys_getcwd")
   public byte[] pwdPath() throws ErrnoException {
     Dentry at = pwd();
-    if (at == null) {
-      return new byte[] {'/'};
-    }
-    if (at.unlinked()) {
+    if (at != null && at.unlinked()) {
       throw new ErrnoException(Errno.ENOENT);
     }
-    return at.path();
+    byte[] path = at == null ? new byte[] {'/'} : at.path();
+    Dentry top = root();
+    if (top == null) {
+      return path;
+    }
+    byte[] above = top.path();
+    int length = above.length == 1 ? 0 : above.length; // of all before the first slash below it
+    boolean below =
+        path.length >= length
+            && Arrays.equals(path, 0, length, above, 0, length)
+            && (path.length == length || path[length] == '/');
+    if (!below) {
+      byte[] marked = Arrays.copyOf(UNREACHABLE, UNREACHABLE.length + path.length);
+      System.arraycopy(path, 0, marked, UNREACHABLE.length, path.length);
+      return marked;
+    }
+    return path.length == length ? new byte[] {'/'} : Arrays.copyOfRange(path, length, path.length);
   }
 
   /**
    * Sets the working directory. From process context.
    *
    * @param current the calling task
-   * @param directory a file opened with O_PATH, whose reference passes to this; null for the root
+   * @param directory a file opened with O_PATH, whose reference passes to this; null for the
+   *     namespace's root
    */
   @LinuxSource(file = "fs/fs_struct.c", name = "set_fs_pwd")
   public void setPwd(Task current, @Nullable File directory) {
@@ -108,10 +140,30 @@ public final class FsStruct {
     }
   }
 
-  /** Drops the working directory when the process exits. */
+  /**
+   * Sets the root of the process: absolute paths and links start there, and ".." does not lead out
+   * of it. The working directory stays. From process context.
+   *
+   * @param current the calling task
+   * @param directory a file opened with O_PATH, whose reference passes to this
+   */
+  @LinuxSource(file = "fs/fs_struct.c", name = "set_fs_root")
+  public void setRoot(Task current, @Nullable File directory) {
+    File before;
+    synchronized (this) {
+      before = exited ? directory : root;
+      root = exited ? null : directory;
+    }
+    if (before != null) {
+      before.fput(current);
+    }
+  }
+
+  /** Drops both directories when the process exits. */
   @LinuxSource(file = "fs/fs_struct.c", name = "exit_fs")
   void exit(Task current) {
     setPwd(current, null);
+    setRoot(current, null);
     synchronized (this) {
       exited = true;
     }

@@ -28,6 +28,7 @@ final class Walk {
   private final Namei namei;
   private final Task current;
   private final int resolve;
+  private final @Nullable Dentry root; // of the process; null: that of the namespace
   private final Dentry start; // of a relative path
   private Dentry at;
   private final Deque<byte[]> pending = new ArrayDeque<>();
@@ -41,7 +42,7 @@ final class Walk {
    *
    * @param namei the namespace with its root
    * @param current the calling task
-   * @param start start of a relative path, or null for the root
+   * @param start start of a relative path, or null for the namespace's root
    * @param path the path
    * @param resolve Fcntl.RESOLVE_* flags
    * @throws ErrnoException ENOENT for an empty path, EXDEV for a forbidden absolute path
@@ -51,6 +52,7 @@ final class Walk {
     this.namei = namei;
     this.current = current;
     this.resolve = resolve;
+    root = FsStruct.of(current).root();
     this.start = start == null ? namei.root() : start;
     at = this.start;
     if (path.length == 0) {
@@ -76,7 +78,8 @@ final class Walk {
 
   /** Prepends a path to the pending names. */
   private void push(byte[] named) throws ErrnoException {
-    byte[] path = has(Fcntl.RESOLVE_IN_ROOT) ? named : namei.withoutAlias(named);
+    // an alias and /proc are of the namespace's root
+    byte[] path = has(Fcntl.RESOLVE_IN_ROOT) || root != null ? named : namei.withoutAlias(named);
     int begin = 0;
     if (path.length > 0 && path[0] == '/') {
       begin = absolute(path);
@@ -110,9 +113,10 @@ final class Walk {
       return 0;
     }
     boolean descriptor =
-        path.length > FD_PATH.length
+        root == null
+            && path.length > FD_PATH.length
             && Arrays.equals(path, 0, FD_PATH.length, FD_PATH, 0, FD_PATH.length);
-    Dentry to = descriptor ? namei.fdDirectory() : namei.root();
+    Dentry to = root != null ? root : descriptor ? namei.fdDirectory() : namei.root();
     stay(to);
     at = to;
     return descriptor ? FD_PATH.length : 0;
@@ -139,7 +143,7 @@ final class Walk {
         return;
       }
     }
-    Dentry up = at.parent();
+    Dentry up = root != null && at.inode() == root.inode() ? null : at.parent();
     if (up != null) {
       stay(up);
       at = up;
