@@ -169,6 +169,40 @@ final class ImageChangesTest {
     assertThat(run("ls", "/two").out()).isEqualTo("same\n");
   }
 
+  /** The kernel has files beside the image: /dev, and the mount point /mnt. */
+  @Test
+  void pathsAndSymlinksStayInTheImage() throws IOException {
+    Path links = Files.createDirectory(directory.resolve("links"));
+    Files.createSymbolicLink(links.resolve("absolute"), Path.of("/to"));
+    Files.createSymbolicLink(links.resolve("up"), Path.of("../../../../to"));
+    Files.createSymbolicLink(links.resolve("dev"), Path.of("/dev"));
+    Files.createSymbolicLink(links.resolve("fd"), Path.of("/proc/self/fd"));
+    assertDone("cp", "-r", "host:" + links, "image:/");
+    Files.delete(links.resolve("dev")); // JUnit warns of such links
+    Files.delete(links.resolve("fd"));
+    assertDone("mkdir", "/to");
+    Path data = Files.writeString(directory.resolve("written"), "in the image");
+    assertDone("cp", "host:" + data, "image:/links/absolute/1");
+    assertDone("cp", "host:" + data, "image:/links/up/2");
+    assertDone("cp", "host:" + data, "image:/../../to/3");
+    assertDone("cp", "-r", "host:" + data, "image:../to/4");
+    assertDone("mkdir", "-p", "/links/absolute/5/../6", "../to/7");
+    assertDone("mv", "/links/up/../../to/1", "/../links/absolute/8");
+    assertThat(run("ls", "/to").out()).isEqualTo("2\n3\n4\n5\n6\n7\n8\n");
+    assertThat(run("ls", "/links/absolute/..").out()).isEqualTo("links\nto\n");
+    assertThat(run("cat", "/links/up/../to/8").out()).isEqualTo("in the image");
+    assertThat(run("stat", "/../to/2").out()).contains("Size: 12");
+    assertDone("cp", "image:/links/absolute/2", "host:" + directory.resolve("out"));
+    assertThat(directory.resolve("out")).hasContent("in the image");
+    for (String outside : new String[] {"/links/dev", "/links/fd", "/../dev"}) {
+      assertThat(run("ls", outside + "/").err())
+          .isEqualTo("pollux: " + outside + "/: No such file or directory\n");
+    }
+    assertDone("rm", "-r", "/links/absolute/5", "/links/up/6", "/../to/7");
+    assertThat(run("ls", "/to").out()).isEqualTo("2\n3\n4\n8\n");
+    assertDone("check");
+  }
+
   @Test
   void aTreeDeeperThanItsDescriptorsIsCopiedAndRemoved() throws IOException {
     Path at = Files.createDirectory(directory.resolve("deep"));

@@ -129,6 +129,16 @@ public final class UserChanges implements AutoCloseable {
     check(from, program.syscall(Nr.RENAME, put(from), target));
   }
 
+  /**
+   * Makes a directory the root and the working directory of the process, chroot(2) and chdir(2).
+   *
+   * @param directory the path
+   */
+  public void changeRoot(PathName directory) {
+    check(directory, program.syscall(Nr.CHROOT, put(directory)));
+    check(directory, program.syscall(Nr.CHDIR, put(PathName.of("/"))));
+  }
+
   // Contents.
 
   /**

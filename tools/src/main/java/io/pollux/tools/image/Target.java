@@ -18,6 +18,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 import io.pollux.userland.FileStatus;
 import io.pollux.userland.PathName;
+import io.pollux.userland.UserChanges;
 import io.pollux.userland.UserFiles;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,9 +27,9 @@ import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a command runs against: a kernel with one disk, whose filesystem is mounted at /mnt. A
- * user's path is a path in the image. Without a filesystem it is a path of the kernel, where the
- * disk is /dev/NAME.
+ * What a command runs against: a kernel with one disk, whose filesystem is mounted at /mnt, which
+ * is the root of the command's program. A user's path is a path in the image. Without a filesystem
+ * it is a path of the kernel, where the disk is /dev/NAME.
  */
 public final class Target implements AutoCloseable {
   /**
@@ -56,6 +57,16 @@ public final class Target implements AutoCloseable {
     this.kernel = kernel;
     this.program = kernel.newProgram();
     this.fs = fs;
+  }
+
+  /**
+   * Makes the mount the root of the program, so that no symlink and no ".." of a path in the image
+   * leads to the kernel's other files.
+   */
+  private void enterImage() {
+    try (UserChanges changes = new UserChanges(program)) {
+      changes.changeRoot(PathName.of("/" + MOUNT_POINT));
+    }
   }
 
   /**
@@ -101,7 +112,11 @@ public final class Target implements AutoCloseable {
       kernel.addDisk(stack.top().device());
       stack.lowerDevices().forEach(kernel::addDisk);
       String fs = mount.apply(kernel, stack.top().device());
-      return new Target(spec, opened, kernel, fs);
+      Target target = new Target(spec, opened, kernel, fs);
+      if (!fs.equals(Providers.NONE)) {
+        target.enterImage();
+      }
+      return target;
     } catch (RuntimeException | Error e) {
       try {
         shutDown(kernel, stack);
@@ -250,8 +265,8 @@ public final class Target implements AutoCloseable {
   }
 
   /**
-   * Returns the process for I/O, always the same. It belongs to the first thread that calls the
-   * kernel with it.
+   * Returns the process for I/O, always the same. Its root is the image's, if that is mounted. It
+   * belongs to the thread that opened this.
    */
   public Program program() {
     return program;
@@ -311,12 +326,13 @@ public final class Target implements AutoCloseable {
   }
 
   /**
-   * Converts a path in the image to the path for system calls.
+   * Converts a path in the image to the path for system calls of {@link #program}: a relative path
+   * starts at the image's root.
    *
    * @param path in the image
    */
   public PathName inKernel(PathName path) {
-    return bare() ? path : PathName.of("/" + MOUNT_POINT).resolve(path);
+    return bare() ? path : PathName.of("/").resolve(path);
   }
 
   /** Returns the image's root; without a filesystem, the directory of the disk. */
