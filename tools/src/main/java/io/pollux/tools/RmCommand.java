@@ -13,6 +13,7 @@ import io.pollux.userland.UserChanges;
 import io.pollux.userland.UserFiles;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
@@ -94,7 +95,17 @@ final class RmCommand implements Callable<Integer> {
       this.work = work;
     }
 
+    /**
+     * Removes a path, as rm of coreutils does. The exception is a symlink to a directory with a
+     * slash after its name: coreutils empties the directory and then fails. This fails at once.
+     */
     void remove(PathName name, String given) {
+      if (isLinkWithSlash(name)) {
+        throw new SyscallException(given, Errno.ENOTDIR);
+      }
+      if (force && isMissing(name)) {
+        return;
+      }
       try {
         if (!files.lstat(name).is(StatMode.S_IFDIR)) {
           changes.unlink(Fcntl.AT_FDCWD, name, 0);
@@ -108,6 +119,29 @@ final class RmCommand implements Callable<Integer> {
           throw e;
         }
       }
+    }
+
+    /** Whether no file has this name. A slash after the name of a file means none either. */
+    private boolean isMissing(PathName name) {
+      try {
+        files.lstat(name);
+        return false;
+      } catch (SyscallException e) {
+        return e.errno() == Errno.ENOENT || e.errno() == Errno.ENOTDIR;
+      }
+    }
+
+    /** Whether a path is a symlink to a directory, with a slash after it. */
+    private boolean isLinkWithSlash(PathName name) {
+      byte[] bytes = name.bytes();
+      int end = bytes.length;
+      while (end > 1 && bytes[end - 1] == '/') {
+        end--;
+      }
+      if (end == bytes.length || isMissing(name)) {
+        return false;
+      }
+      return files.lstat(PathName.of(Arrays.copyOf(bytes, end))).is(StatMode.S_IFLNK);
     }
 
     private void tree(PathName top) {

@@ -204,6 +204,28 @@ final class ImageChangesTest {
   }
 
   @Test
+  void rmWithASlashRemovesNoSymlinkAndNothingBehindIt() throws IOException {
+    assertDone("cp", "-r", "host:" + tree, "image:/");
+    Path links = Files.createDirectory(directory.resolve("links"));
+    Files.createSymbolicLink(links.resolve("dir"), Path.of("../tree"));
+    Files.createSymbolicLink(links.resolve("file"), Path.of("../tree/sparse"));
+    Files.createSymbolicLink(links.resolve("none"), Path.of("nothing"));
+    assertDone("cp", "-r", "host:" + links, "image:/");
+    String not = ": Not a directory\n";
+    for (String name : new String[] {"/links/dir/", "/links/file/", "/tree/sparse//"}) {
+      assertThat(run("rm", name).err()).isEqualTo("pollux: " + name + not);
+      assertThat(run("rm", "-r", name).err()).isEqualTo("pollux: " + name + not);
+    }
+    assertThat(run("rm", "-rf", "/links/dir/").err()).isEqualTo("pollux: /links/dir/" + not);
+    assertThat(run("rm", "-r", "/links/none/").status()).isEqualTo(2);
+    assertDone("rm", "-rf", "/links/file/", "/tree/sparse/", "/links/none/");
+    assertThat(run("ls", "/links").out()).isEqualTo("dir\nfile\nnone\n");
+    assertThat(run("ls", "/tree").out()).isEqualTo("a\nsparse\n");
+    assertDone("rm", "-r", "/links/dir", "/tree/a/");
+    assertThat(run("ls", "/tree").out()).isEqualTo("sparse\n");
+  }
+
+  @Test
   void aTreeDeeperThanItsDescriptorsIsCopiedAndRemoved() throws IOException {
     Path at = Files.createDirectory(directory.resolve("deep"));
     for (int i = 0; i < 150; i++) {
