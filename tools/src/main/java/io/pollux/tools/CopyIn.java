@@ -263,7 +263,7 @@ final class CopyIn implements AutoCloseable {
 
   /**
    * Finishes a directory. Sets mode and times last: the mode may forbid writing, and new entries
-   * change the times.
+   * change the times. Without the way back to its parent the copy of the tree ends.
    */
   private @Nullable CopyLevel ascend(CopyLevel level) throws IOException {
     CopyLevel parent = level.parent();
@@ -271,12 +271,18 @@ final class CopyIn implements AutoCloseable {
       if (parent != null) {
         parent.wake(level);
       }
+      finish(level);
+    }
+    return parent;
+  }
+
+  private void finish(CopyLevel level) {
+    try {
       attributes(level.image(), level.status());
       work.worked();
     } catch (SyscallException e) {
       work.failed(level.imagePath().toString(), e.errno());
     }
-    return parent;
   }
 
   /** Copies a regular file. */

@@ -181,27 +181,40 @@ final class CopyLevel implements AutoCloseable {
     return files.openat(image(), name, DIRECTORY);
   }
 
-  /** Reopens both directories from an open level below. */
+  /** Reopens both directories from an open level below. If that fails, both stay closed. */
   void wake(CopyLevel below) throws HostFailure {
     if (host != null) {
       return;
     }
     int up = files.openat(below.image(), PARENT, DIRECTORY);
-    HostDirectory hostUp;
     try {
-      hostUp = below.host().parent();
-    } catch (HostFailure e) {
-      files.close(up);
-      throw e;
+      if (files.fstat(up).ino() != imageIno) {
+        throw new SyscallException("..", Errno.EUCLEAN);
+      }
+      host = hostParent(below.host());
+      image = up;
+    } finally {
+      if (host == null) {
+        files.close(up);
+      }
     }
-    image = up;
-    host = hostUp;
-    if (files.fstat(up).ino() != imageIno) {
-      throw new SyscallException("..", Errno.EUCLEAN);
-    }
-    FileStatus now = hostUp.node().status();
-    if (now.dev() != hostDev || now.ino() != hostIno) {
-      throw new HostFailure(Errno.ENOENT, "was moved elsewhere while it was copied to");
+  }
+
+  /** Opens the parent of a directory, which must be this level's. */
+  private HostDirectory hostParent(HostDirectory below) throws HostFailure {
+    HostDirectory up = below.parent();
+    boolean same = false;
+    try {
+      FileStatus now = up.node().status();
+      same = now.dev() == hostDev && now.ino() == hostIno;
+      if (!same) {
+        throw new HostFailure(Errno.ENOENT, "was moved elsewhere while it was copied to");
+      }
+      return up;
+    } finally {
+      if (!same) {
+        up.close();
+      }
     }
   }
 
