@@ -6,6 +6,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.XfsExtentMap.Rec;
 import io.pollux.xfs.ag.XfsAlloc.Extent;
 import io.pollux.xfs.ag.XfsOwner;
+import io.pollux.xfs.ag.XfsRefcountTree.Reach;
 import io.pollux.xfs.format.XfsSb;
 import io.pollux.xfs.trans.XfsTrans;
 
@@ -16,6 +17,12 @@ import io.pollux.xfs.trans.XfsTrans;
  */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c")
 final class XfsBmapi {
+  /**
+   * The most extents, or records of counts, that one transaction changes. The log limits its size.
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_ITRUNC_MAX_EXTENTS")
+  static final int MOST = 64;
+
   private XfsBmapi() {}
 
   // Allocation.
@@ -112,7 +119,8 @@ final class XfsBmapi {
    * @param fork the fork
    * @param off the first block
    * @param end the block behind the last
-   * @param most the most extents to unmap
+   * @param most the most extents to unmap. Each record of the tree of counts that changes counts as
+   *     one.
    * @return the end of what is left, or off if nothing is
    * @throws ErrnoException a reason to cancel the transaction
    */
@@ -121,7 +129,8 @@ final class XfsBmapi {
       name = {"__xfs_bunmapi", "xfs_bmap_del_extent_real"})
   static long unmap(XfsForkEdit fork, long off, long end, int most) throws ErrnoException {
     long left = end;
-    for (int i = 0; i < most && left > off; i++) {
+    int done = 0;
+    while (done < most && left > off) { // each turn unmaps at least a block
       XfsExtentMap map = fork.map();
       int index = map.find(left - 1);
       if (index == XfsExtents.NONE || map.endOff(index) <= off) {
@@ -129,8 +138,17 @@ final class XfsBmapi {
       }
       left = Math.min(left, map.endOff(index));
       long from = Math.max(off, map.startOff(index));
+      int changes = 1;
+      if (!fork.isAttr() && fork.inode().reflink()) {
+        long fsb = map.startBlock(index) + from - map.startOff(index);
+        Reach reach =
+            fork.inode().mp().refcounts().reachBack(fork.tp(), fsb, left - from, most - done);
+        from = left - reach.blocks();
+        changes = reach.records();
+      }
       unmapPart(fork, index, from, left);
       left = from;
+      done += changes;
     }
     return left;
   }
@@ -189,46 +207,43 @@ final class XfsBmapi {
   // Conversion.
 
   /**
-   * Converts the extents of a range. Holes stay holes.
+   * Converts the first unwritten extent of a range to a written one. Holes stay holes. A range may
+   * need several transactions: the caller calls again, and rolls after {@link #MOST} calls.
    *
    * @param fork the data fork
    * @param off the first block
-   * @param count blocks
-   * @param unwritten whether they become unwritten
+   * @param end the block behind the last
+   * @return the block behind the converted one, or end if there is none left
    * @throws ErrnoException a reason to cancel the transaction
    */
   @LinuxSource(
       file = "fs/xfs/libxfs/xfs_bmap.c",
       name = {"xfs_bmapi_convert_unwritten", "xfs_bmap_add_extent_unwritten_real"})
-  static void convert(XfsForkEdit fork, long off, long count, boolean unwritten)
-      throws ErrnoException {
-    long end = off + count;
-    long at = off;
-    while (at < end) { // each turn passes an extent or a hole
-      XfsExtentMap map = fork.map();
-      int index = map.locate(at);
-      if (index == XfsExtents.NONE || at >= map.endOff(index)) {
-        if (index + 1 >= map.count()) {
-          return;
-        }
-        at = map.startOff(index + 1);
-        continue;
-      }
-      long to = Math.min(end, map.endOff(index));
-      if (map.unwritten(index) != unwritten) {
-        convertPart(fork, index, at, to, unwritten);
-      }
-      at = to;
+  static long convertOne(XfsForkEdit fork, long off, long end) throws ErrnoException {
+    XfsExtentMap map = fork.map();
+    int index = map.locate(off);
+    if (index == XfsExtents.NONE || off >= map.endOff(index)) {
+      index++;
     }
+    while (index < map.count() && !map.unwritten(index)) {
+      index++;
+    }
+    if (index >= map.count() || map.startOff(index) >= end) {
+      return end;
+    }
+    long from = Math.max(off, map.startOff(index));
+    long to = Math.min(end, map.endOff(index));
+    convertPart(fork, index, from, to);
+    return to;
   }
 
-  private static void convertPart(
-      XfsForkEdit fork, int index, long from, long to, boolean unwritten) throws ErrnoException {
+  private static void convertPart(XfsForkEdit fork, int index, long from, long to)
+      throws ErrnoException {
     Rec was = fork.map().get(index);
     long fsb = was.startBlock() + from - was.startOff();
-    fork.apply(fork.tree().planConvert(from, to - from, unwritten));
+    fork.apply(fork.tree().planConvert(from, to - from, false));
     XfsInodeEdit inode = fork.inode();
-    XfsOwner before = owner(fork, from, !unwritten);
-    inode.mp().alloc().rmap().convert(fork.tp(), fsb, to - from, before, unwritten);
+    XfsOwner before = owner(fork, from, true);
+    inode.mp().alloc().rmap().convert(fork.tp(), fsb, to - from, before, false);
   }
 }

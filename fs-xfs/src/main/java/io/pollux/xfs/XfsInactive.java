@@ -20,8 +20,8 @@ import java.util.concurrent.ConcurrentHashMap;
     file = "fs/xfs/xfs_inode.c",
     name = {"xfs_inactive", "xfs_inactive_truncate", "xfs_inactive_ifree", "xfs_ifree"})
 final class XfsInactive {
-  /** Extents that one transaction unmaps. */
-  private static final int MOST_EXTENTS = 64;
+  /** Blocks of metadata that one transaction unmaps, or somewhat more. */
+  private static final int MOST_BUFFERS = 256;
 
   private final XfsMount mp;
   private final Set<XfsInode> waiting = ConcurrentHashMap.newKeySet();
@@ -92,31 +92,44 @@ final class XfsInactive {
     while (left > 0) { // each turn unmaps an extent, or is the last
       XfsInodeEdit edit = XfsInodeEdit.of(tp, ip);
       XfsForkEdit fork = attr ? edit.attr() : edit.data();
-      long before = left;
+      long from = 0;
       if (attr || !StatMode.isType(ip.mode(), StatMode.S_IFREG)) {
-        invalidate(tp, fork, before);
+        from = invalidate(tp, fork, left);
       }
-      left = XfsBmapi.unmap(fork, 0, left, MOST_EXTENTS);
+      left = XfsBmapi.unmap(fork, from, left, XfsBmapi.MOST);
       tp.roll();
     }
   }
 
-  /** Drops the buffers of the extents that are unmapped next: they hold metadata. */
-  private void invalidate(XfsTrans tp, XfsForkEdit fork, long end) throws ErrnoException {
+  /**
+   * Drops the buffers of the blocks that are unmapped next: they hold metadata. Each needs room in
+   * the log.
+   *
+   * @return the first of these blocks
+   */
+  private long invalidate(XfsTrans tp, XfsForkEdit fork, long end) throws ErrnoException {
     XfsSb sb = mp.sb();
     XfsExtentMap map = fork.map();
     int last = map.find(end);
+    long room = MOST_BUFFERS;
     int dirBlocks = fork.isAttr() ? 1 : mp.dirGeo().fsbCount;
-    for (int i = last; i >= 0 && i > last - MOST_EXTENTS; i--) {
-      XfsExtentMap.Rec rec = map.get(i);
-      for (long at = 0; at < rec.blockCount(); at++) {
+    for (int i = last; i >= 0; i--) { // each turn uses some of the room
+      XfsExtentMap.Rec rec = map.get(i).clip(map.startOff(i), Math.min(end, map.endOff(i)));
+      long skipped = Math.max(0, rec.blockCount() - room);
+      skipped -= skipped % dirBlocks; // whole directory blocks
+      room -= rec.blockCount() - skipped;
+      for (long at = skipped; at < rec.blockCount(); at++) {
         long position = sb.fsbToByte(rec.startBlock() + at);
         tp.binval(position, sb.blockSize);
         if (dirBlocks > 1) {
           tp.binval(position, dirBlocks << sb.blockLog);
         }
       }
+      if (room <= 0 || last - i + 1 == XfsBmapi.MOST) {
+        return rec.startOff() + skipped;
+      }
     }
+    return 0;
   }
 
   private void freeInode(XfsTrans tp, XfsInode ip) throws ErrnoException {

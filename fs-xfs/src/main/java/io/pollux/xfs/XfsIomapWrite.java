@@ -131,7 +131,7 @@ final class XfsIomapWrite {
       return 0;
     }
     try (XfsTrans tp = ip.mp().trans().begin(current, 0)) {
-      finish(tp, ip, pos, bytes, unwritten, size);
+      new Ends(tp).finish(ip, pos, bytes, unwritten, size);
       tp.commit();
       return 0;
     } catch (ErrnoException e) {
@@ -139,23 +139,45 @@ final class XfsIomapWrite {
     }
   }
 
-  private static void finish(
-      XfsTrans tp, XfsInode ip, long pos, long bytes, boolean unwritten, long size)
-      throws ErrnoException {
-    XfsSb sb = ip.mp().sb();
-    XfsInodeEdit edit = XfsInodeEdit.of(tp, ip);
-    if (unwritten) {
-      long first = pos >> sb.blockLog;
-      XfsBmapi.convert(edit.data(), first, blocksTo(sb, pos + bytes) - first, false);
+  /**
+   * The ends of writes in transactions of a bounded size, one after the other. The size of a file
+   * grows after the blocks of its write are converted.
+   */
+  private static final class Ends {
+    private final XfsTrans tp;
+    private int changes; // in the current transaction
+
+    Ends(XfsTrans tp) {
+      this.tp = tp;
     }
-    if (size > edit.size()) {
-      edit.setSize(size);
+
+    void finish(XfsInode ip, long pos, long bytes, boolean unwritten, long size)
+        throws ErrnoException {
+      XfsSb sb = ip.mp().sb();
+      long end = blocksTo(sb, pos + bytes);
+      long at = unwritten ? pos >> sb.blockLog : end;
+      while (at < end) { // each turn converts an extent, or is the last
+        room();
+        at = XfsBmapi.convertOne(XfsInodeEdit.of(tp, ip).data(), at, end);
+      }
+      room();
+      XfsInodeEdit edit = XfsInodeEdit.of(tp, ip);
+      if (size > edit.size()) {
+        edit.setSize(size);
+      }
+    }
+
+    private void room() throws ErrnoException {
+      if (changes++ == XfsBmapi.MOST) {
+        tp.roll();
+        changes = 1;
+      }
     }
   }
 
   /**
-   * Finishes direct writes of one mount in one transaction. If that transaction fails, each write
-   * gets its own, so that only the faulty writes fail.
+   * Finishes direct writes of one mount in one transaction, or in several if many extents change.
+   * If one of these fails, each write gets its own, so that only the faulty writes fail.
    *
    * @param current the worker's task
    * @param batch the writes
@@ -182,22 +204,23 @@ final class XfsIomapWrite {
     return batch.error(at) == 0 && batch.bytes(at) > 0;
   }
 
-  /** Finishes all writes in one transaction. Returns false if it failed and changed nothing. */
+  /** Finishes all writes together. Returns false if that failed; some may be converted then. */
   private static boolean finishTogether(Task current, IomapDioBatch batch) {
     XfsMount mp = ((XfsInode) batch.iocb(0).file().inode()).mp();
     try (XfsTrans tp = mp.trans().begin(current, 0)) {
+      Ends ends = new Ends(tp);
       for (int i = 0; i < batch.count(); i++) {
         Kiocb iocb = batch.iocb(i);
         XfsInode ip = (XfsInode) iocb.file().inode();
         boolean unwritten = (batch.flags(i) & IomapDioEnd.IOMAP_DIO_UNWRITTEN) != 0;
         long end = iocb.kiPos + batch.bytes(i);
         if (succeeded(batch, i) && (unwritten || end > ip.size())) {
-          finish(tp, ip, iocb.kiPos, batch.bytes(i), unwritten, end);
+          ends.finish(ip, iocb.kiPos, batch.bytes(i), unwritten, end);
         }
       }
       tp.commit();
       return true;
-    } catch (ErrnoException e) { // cancelled, so nothing has changed
+    } catch (ErrnoException e) { // what was converted is converted no more
       return false;
     }
   }

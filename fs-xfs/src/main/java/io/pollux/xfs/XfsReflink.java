@@ -14,6 +14,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.ag.XfsAlloc.Extent;
 import io.pollux.xfs.ag.XfsOwner;
+import io.pollux.xfs.ag.XfsRefcountTree.Reach;
 import io.pollux.xfs.format.XfsDinode;
 import io.pollux.xfs.format.XfsSb;
 import io.pollux.xfs.trans.XfsTrans;
@@ -27,8 +28,8 @@ final class XfsReflink {
   /** The most bytes that one call copies. */
   private static final int MAX_COPY = 1 << 20;
 
-  /** The most extents that one transaction replaces by a shared one or by a hole. */
-  private static final int MOST_REPLACED = 64;
+  /** The most runs that one transaction copies, and records of counts that a run changes. */
+  private static final int MOST_COPIES = 16;
 
   private XfsReflink() {}
 
@@ -62,8 +63,12 @@ final class XfsReflink {
     try (XfsTrans tp = ip.mp().trans().begin(current, 0)) {
       XfsForkEdit fork = XfsInodeEdit.of(tp, ip).data();
       long at = first;
-      while (at < end) { // each turn passes a part of an extent or a hole
+      for (int turn = 1; at < end; turn++) { // each passes a part of an extent or a hole
         at = unshareOne(fork, at, end);
+        if (turn % MOST_COPIES == 0 && at < end && fork.changed() != null) {
+          tp.roll(); // each copy is on the device
+          fork = XfsInodeEdit.of(tp, ip).data();
+        }
       }
       if (fork.changed() != null) { // else nothing was shared
         tp.commit();
@@ -98,7 +103,8 @@ final class XfsReflink {
       return rec.endOff();
     }
     long from = off + shared.fsb() - rec.startBlock();
-    Extent made = mp.alloc().allocate(fork.tp(), shared.fsb(), 1, shared.len(), XfsOwner.SKIP);
+    long most = mp.refcounts().reach(fork.tp(), shared.fsb(), shared.len(), MOST_COPIES).blocks();
+    Extent made = mp.alloc().allocate(fork.tp(), shared.fsb(), 1, most, XfsOwner.SKIP);
     copy(fork.tp().current(), mp, shared.fsb(), made.fsb(), made.len());
     XfsBmapi.remap(fork, from, made.len(), made.fsb());
     return from + made.len();
@@ -245,6 +251,30 @@ final class XfsReflink {
     }
   }
 
+  /** Returns how many blocks of a range one transaction replaces by shared ones or by a hole. */
+  private static long replaceable(XfsForkEdit fork, long off, long count) throws ErrnoException {
+    XfsExtentMap map = fork.map();
+    int found = map.find(off);
+    int index = found == XfsExtentMap.NONE || off >= map.endOff(found) ? found + 1 : found;
+    int left = XfsBmapi.MOST;
+    while (index < map.count()
+        && map.startOff(index) < off + count) { // each turn uses some of left
+      if (left <= 0) {
+        return map.startOff(index) - off;
+      }
+      long from = Math.max(off, map.startOff(index));
+      long length = Math.min(off + count, map.endOff(index)) - from;
+      long fsb = map.startBlock(index) + from - map.startOff(index);
+      Reach reach = fork.inode().mp().refcounts().reach(fork.tp(), fsb, length, left);
+      if (reach.blocks() < length) {
+        return from + reach.blocks() - off;
+      }
+      left -= reach.records();
+      index++;
+    }
+    return count;
+  }
+
   /** Shares what one extent has. Returns blocks. */
   private static long shareOne(
       XfsForkEdit source, long off, XfsForkEdit target, long toOff, long most)
@@ -259,15 +289,15 @@ final class XfsReflink {
             : index + 1 < map.count() ? map.startOff(index + 1) : Long.MAX_VALUE;
     long run = Math.min(most, next - off);
     run = Math.min(run, XfsExtentMap.MAX_EXTLEN);
-    XfsExtentMap replaced = target.map();
-    int behind = replaced.find(toOff) + MOST_REPLACED;
-    if (behind < replaced.count()) {
-      run = Math.min(run, replaced.startOff(behind) - toOff);
+    run = replaceable(target, toOff, run);
+    XfsMount mp = source.inode().mp();
+    boolean shares = mapped && !map.unwritten(index);
+    long fsb = shares ? map.startBlock(index) + off - map.startOff(index) : 0;
+    if (shares) {
+      run = mp.refcounts().reach(source.tp(), fsb, run, XfsBmapi.MOST).blocks();
     }
     XfsBmapi.unmapAll(target, toOff, run);
-    if (mapped && !map.unwritten(index)) {
-      long fsb = map.startBlock(index) + off - map.startOff(index);
-      XfsMount mp = source.inode().mp();
+    if (shares) {
       mp.refcounts().increase(source.tp(), fsb, run);
       XfsBmapi.add(target, toOff, fsb, run);
     }

@@ -18,10 +18,6 @@ import io.pollux.xfs.trans.XfsTrans;
 /** Changes attributes, and cuts or extends files. All with iRwsem held exclusively. */
 @LinuxSource(file = "fs/xfs/xfs_iops.c")
 final class XfsSetattr {
-  /** Extents that one transaction unmaps: 2 in C, whose log reserves room for each. */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_ITRUNC_MAX_EXTENTS")
-  private static final int MOST_EXTENTS = 64;
-
   private XfsSetattr() {}
 
   @LinuxSource(
@@ -163,7 +159,7 @@ final class XfsSetattr {
     long left = end;
     try (XfsTrans tp = ip.mp().trans().begin(current, 0)) {
       while (left > first) { // each turn unmaps an extent, or is the last
-        left = XfsBmapi.unmap(XfsInodeEdit.of(tp, ip).data(), first, left, MOST_EXTENTS);
+        left = XfsBmapi.unmap(XfsInodeEdit.of(tp, ip).data(), first, left, XfsBmapi.MOST);
         tp.roll();
       }
       tp.commit();

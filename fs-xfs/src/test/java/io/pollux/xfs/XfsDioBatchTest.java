@@ -127,6 +127,29 @@ final class XfsDioBatchTest {
     LinuxXfs.assertSound(image);
   }
 
+  /** A write over more unwritten extents than one transaction converts. */
+  @Test
+  void aLongWriteIsConvertedByTransactionsOfABoundedSize(@TempDir Path directory) throws Exception {
+    int extents = 5 * XfsBmapi.MOST / 2;
+    int bytes = 2 * extents * BLOCK;
+    Path image = MkfsImage.make(directory, OPTIONS, new byte[100]);
+    try (WritableTree tree = new WritableTree(image)) {
+      File file = tree.open("/new", Fcntl.O_CREAT | Fcntl.O_DIRECT);
+      assertThat(file.op().fallocate(tree.tree.current, file, 0, 0, bytes)).isZero();
+      for (int i = 0; i < extents; i++) {
+        assertThat(tree.write(file, pos(i), BLOCK, 1)).isEqualTo(BLOCK);
+      }
+      long before = tree.mp.trans().commits();
+      assertThat(tree.write(file, 0, bytes, 3)).isEqualTo(bytes);
+      assertThat(tree.mp.trans().commits() - before).isBetween(3L, 5L);
+      XfsExtentMap after = ((XfsInode) file.inode()).extents(tree.tree.current);
+      assertThat(after.count()).isEqualTo(1);
+      assertThat(after.unwritten(0)).isFalse();
+      file.fput(tree.tree.current);
+    }
+    LinuxXfs.assertSound(image);
+  }
+
   /** The second of three writes fails, because the tree of owners lacks its block. */
   @Test
   void damageFailsTheWriteThatMeetsIt(@TempDir Path directory) throws Exception {

@@ -23,6 +23,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Files that share blocks. */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 final class XfsReflinkTest {
+  private static final int PUNCH = Fcntl.FALLOC_FL_PUNCH_HOLE | Fcntl.FALLOC_FL_KEEP_SIZE;
+
   private static final int BYTES = 300_000;
 
   private final byte[] contents = new byte[BYTES];
@@ -93,6 +95,55 @@ final class XfsReflinkTest {
         root ->
             assertThat(Files.readAllBytes(root.resolve("clone")))
                 .isEqualTo(Arrays.copyOfRange(all, 2 << 20, 3 << 20)));
+  }
+
+  /** Every second block of one extent has another owner. */
+  @Test
+  void noTransactionChangesTheCountsOfManyParts(@TempDir Path directory) throws Exception {
+    int parts = 5 * XfsBmapi.MOST / 2;
+    byte[] all = new byte[2 * parts * 4096];
+    new Random(3).nextBytes(all);
+    Path image = MkfsImage.make(directory, "-m rmapbt=1,reflink=1", all);
+    try (WritableTree tree = new WritableTree(image)) {
+      File from = tree.open("/file", Fcntl.O_DIRECT);
+      File parted = tree.open("/parted", Fcntl.O_CREAT);
+      for (int i = 0; i < parts; i++) {
+        assertThat(clone(tree, from, 8192L * i, parted, 8192L * i, 4096)).isZero();
+      }
+      File whole = tree.open("/whole", Fcntl.O_CREAT);
+      long before = tree.mp.trans().commits();
+      assertThat(clone(tree, from, 0, whole, 0, 0)).isZero();
+      assertThat(tree.mp.trans().commits() - before).as("for the clone").isBetween(3L, 6L);
+      File other = tree.open("/other", Fcntl.O_CREAT);
+      write(tree, other, 0, all.length, 5);
+      assertThat(other.fsync(tree.tree.current, false)).isZero();
+      before = tree.mp.trans().commits();
+      assertThat(clone(tree, other, 0, whole, 0, 0)).isZero();
+      assertThat(tree.mp.trans().commits() - before).as("for another").isBetween(3L, 6L);
+      before = tree.mp.trans().commits();
+      assertThat(from.op().fallocate(tree.tree.current, from, PUNCH, 0, all.length)).isZero();
+      assertThat(tree.mp.trans().commits() - before).as("for the hole").isBetween(4L, 8L);
+      before = tree.mp.trans().commits();
+      assertThat(clone(tree, parted, 0, from, 0, 0)).isZero();
+      write(tree, from, 0, 64 * 8192, 9);
+      assertThat(tree.mp.trans().commits() - before).as("for the copies").isGreaterThan(parts + 4);
+      for (File file : new File[] {from, parted, whole, other}) {
+        file.fput(tree.tree.current);
+      }
+    }
+    LinuxXfs.assertSound(image);
+    LinuxXfs.look(
+        image,
+        root -> {
+          byte[] kept = Files.readAllBytes(root.resolve("parted"));
+          for (int i = 0; i < parts; i++) {
+            assertThat(Arrays.copyOfRange(kept, 8192 * i, 8192 * i + 4096))
+                .isEqualTo(Arrays.copyOfRange(all, 8192 * i, 8192 * i + 4096));
+          }
+          byte[] fives = new byte[all.length];
+          Arrays.fill(fives, (byte) 5);
+          assertThat(Files.readAllBytes(root.resolve("whole"))).isEqualTo(fives);
+        });
   }
 
   @Test

@@ -91,6 +91,72 @@ public final class XfsRefcountTree {
     return new Extent(sb.fsb(sb.agno(fsb), from), Math.min(to, end) - from);
   }
 
+  /**
+   * The part of an extent whose counts one transaction changes.
+   *
+   * @param blocks its length
+   * @param records records of the tree that it touches, at least 1
+   */
+  public record Reach(long blocks, int records) {}
+
+  /**
+   * Limits a change to the first part of an extent.
+   *
+   * @param tp the transaction
+   * @param fsb the first block of the extent
+   * @param len its length in blocks
+   * @param most the most records to change, at least 1
+   * @return the part
+   * @throws ErrnoException damage, or the device's error
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_refcount.c", name = "xfs_refcount_still_have_space")
+  public Reach reach(XfsTrans tp, long fsb, long len, int most) throws ErrnoException {
+    XfsSb sb = tp.sb();
+    if (!sb.reflink) {
+      return new Reach(len, 1);
+    }
+    check(sb, fsb, len);
+    long start = sb.agbno(fsb);
+    long end = start + len;
+    XfsBtreeCur<XfsRefcountRec> cur = alloc.refcountbt(tp, sb.agno(fsb));
+    long to = end;
+    int records = 0;
+    for (boolean more = seek(cur, start + 1);
+        more && cur.get().start() < end;
+        more = cur.next()) { // at most as many turns as records
+      if (records == most) {
+        return new Reach(to - start, records);
+      }
+      records++;
+      to = Math.min(end, cur.get().end());
+    }
+    return new Reach(len, Math.max(1, records));
+  }
+
+  /** As {@link #reach}, for the last part of an extent. */
+  public Reach reachBack(XfsTrans tp, long fsb, long len, int most) throws ErrnoException {
+    XfsSb sb = tp.sb();
+    if (!sb.reflink) {
+      return new Reach(len, 1);
+    }
+    check(sb, fsb, len);
+    long start = sb.agbno(fsb);
+    long end = start + len;
+    XfsBtreeCur<XfsRefcountRec> cur = alloc.refcountbt(tp, sb.agno(fsb));
+    long from = end;
+    int records = 0;
+    while (from > start
+        && cur.lookupLe(new XfsRefcountRec(from - 1, 1, 0))
+        && cur.get().end() > start) { // at most as many turns as records
+      if (records == most) {
+        return new Reach(end - from, records);
+      }
+      records++;
+      from = cur.get().start();
+    }
+    return new Reach(len, Math.max(1, records));
+  }
+
   private static void check(XfsSb sb, long fsb, long len) throws ErrnoException {
     if (!sb.extentValid(fsb, len)) {
       throw XfsError.corrupt("blocks outside the filesystem are shared: " + fsb + "+" + len);
