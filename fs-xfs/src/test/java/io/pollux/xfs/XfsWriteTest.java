@@ -12,6 +12,8 @@ import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Iattr;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
+import io.pollux.xfs.ag.XfsAlloc;
+import io.pollux.xfs.ag.XfsOwner;
 import io.pollux.xfs.trans.XfsTrans;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -146,6 +148,41 @@ final class XfsWriteTest {
       assertThat(file.op().fallocate(task, file, Fcntl.FALLOC_FL_INSERT_RANGE, 4096, far))
           .isEqualTo(-Errno.EINVAL);
       assertThat(file.inode().size()).isEqualTo(8192);
+      file.fput(task);
+    }
+    LinuxXfs.assertSound(image);
+  }
+
+  /** The split of the extent would be the first to need a block for the tree of extents. */
+  @Test
+  void anInsertWithoutSpaceLeavesTheSize(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "-i size=512", new byte[8192]);
+    try (WritableTree tree = new WritableTree(image)) {
+      Task task = tree.tree.current;
+      File file = tree.open("/file", Fcntl.O_DIRECT);
+      for (int i = 1; i <= 20; i++) {
+        assertThat(tree.write(file, (2L * i + 1) * 4096, 4096, i)).isEqualTo(4096);
+      }
+      assertThat(tree.inode("/file").extents(task).count()).isEqualTo(21);
+      long size = file.inode().size();
+      List<XfsAlloc.Extent> all = new ArrayList<>();
+      try {
+        while (true) { // ends: the filesystem is small
+          tree.commit(tp -> all.add(tree.mp.alloc().allocate(tp, 100, 1, 1 << 20, XfsOwner.SKIP)));
+        }
+      } catch (ErrnoException e) {
+        assertThat(e.errno()).isEqualTo(Errno.ENOSPC);
+      }
+      assertThat(file.op().fallocate(task, file, Fcntl.FALLOC_FL_INSERT_RANGE, 4096, 4096))
+          .isEqualTo(-Errno.ENOSPC);
+      assertThat(file.inode().size()).isEqualTo(size);
+      assertThat(tree.inode("/file").core().size()).isEqualTo(size);
+      for (XfsAlloc.Extent each : all) {
+        tree.commit(tp -> tree.mp.alloc().free(tp, each.fsb(), each.len(), XfsOwner.SKIP));
+      }
+      assertThat(file.op().fallocate(task, file, Fcntl.FALLOC_FL_INSERT_RANGE, 4096, 4096))
+          .isZero();
+      assertThat(file.inode().size()).isEqualTo(size + 4096);
       file.fput(task);
     }
     LinuxXfs.assertSound(image);
