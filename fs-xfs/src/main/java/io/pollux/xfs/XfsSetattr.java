@@ -20,20 +20,31 @@ import io.pollux.xfs.trans.XfsTrans;
 final class XfsSetattr {
   private XfsSetattr() {}
 
-  @LinuxSource(
-      file = "fs/xfs/xfs_iops.c",
-      name = {"xfs_setattr_nonsize", "xfs_vn_setattr"})
+  @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_vn_setattr")
   static void setattr(Task current, XfsInode ip, Iattr attr) throws ErrnoException {
     if (ip.mp().readOnly()) {
       throw new ErrnoException(Errno.EROFS);
     }
-    if (attr.has(Iattr.ATTR_SIZE)) {
-      try {
-        setSize(current, ip, attr.size());
-      } catch (ErrnoException e) {
-        throw ip.mp().failed(current, e);
-      }
+    boolean sized = attr.has(Iattr.ATTR_SIZE);
+    if (sized && attr.size() > ip.maxBytes()) {
+      throw new ErrnoException(Errno.EFBIG);
     }
+    try {
+      // a truncated file keeps no set-ID bits, so the mode comes first: its change may fail
+      if (sized && !attr.has(Iattr.ATTR_MODE)) {
+        setSize(current, ip, attr.size());
+      }
+      setOthers(current, ip, attr);
+      if (sized && attr.has(Iattr.ATTR_MODE)) {
+        setSize(current, ip, attr.size());
+      }
+    } catch (ErrnoException e) {
+      throw ip.mp().failed(current, e);
+    }
+  }
+
+  @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_setattr_nonsize")
+  private static void setOthers(Task current, XfsInode ip, Iattr attr) throws ErrnoException {
     boolean newMode = attr.has(Iattr.ATTR_MODE);
     PosixAcl acl = newMode ? XfsAcl.of(current, ip).access() : null;
     try (XfsTrans tp = ip.mp().trans().begin(current, XfsAcl.blocks(ip.mp(), acl))) {
@@ -64,8 +75,6 @@ final class XfsSetattr {
       }
       edit.put64(XfsDinode.CTIME, edit.time(now));
       tp.commit();
-    } catch (ErrnoException e) {
-      throw ip.mp().failed(current, e);
     }
   }
 
@@ -101,9 +110,6 @@ final class XfsSetattr {
   /** Cuts or extends a regular file. */
   @LinuxSource(file = "fs/xfs/xfs_iops.c", name = "xfs_setattr_size")
   private static void setSize(Task current, XfsInode ip, long bytes) throws ErrnoException {
-    if (bytes > ip.maxBytes()) {
-      throw new ErrnoException(Errno.EFBIG);
-    }
     check(InodeDioWait.awaitNone(current, ip, ip.mp().bdev(), false));
     long old = ip.size();
     if (bytes > old) {

@@ -40,6 +40,11 @@ final class WritableTree implements AutoCloseable {
   final XfsMount mp;
 
   WritableTree(Path image) throws IOException, ErrnoException {
+    this(image, "");
+  }
+
+  /** Mounts with options, such as "ro". */
+  WritableTree(Path image, String options) throws IOException, ErrnoException {
     try (FileChannel file =
         FileChannel.open(image, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       disk =
@@ -47,7 +52,8 @@ final class WritableTree implements AutoCloseable {
               .letThrough();
       tree =
           new MountedTree(
-              disk.disk("image", TestImage.DEV, HeldDisk.TAGS, QueueLimits.of(512), false), "");
+              disk.disk("image", TestImage.DEV, HeldDisk.TAGS, QueueLimits.of(512), false),
+              options);
     }
     mp = (XfsMount) tree.sb;
   }

@@ -14,7 +14,9 @@ import io.pollux.core.vfs.Xattr;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.StatMode;
+import io.pollux.xfs.trans.XfsTrans;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
@@ -218,5 +220,65 @@ final class XfsAclTest {
       current.process().setCred(Cred.ROOT);
     }
     LinuxXfs.assertSound(image);
+  }
+
+  /** A list of so many users that it has a block of its own. */
+  private static String many() {
+    StringBuilder users = new StringBuilder();
+    for (int uid = 1; uid <= 100; uid++) {
+      users.append(entry(2, 4, uid));
+    }
+    return "02000000" + OWNER + users + GROUP + MASK + OTHER;
+  }
+
+  @Test
+  void aTruncateWhoseModeCannotBeStoredLeavesTheSize(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "", new byte[8192]);
+    long position;
+    try (WritableTree tree = new WritableTree(image)) {
+      set(tree, "/file", ACCESS, many());
+      chmod(tree, "/file", 06755);
+      XfsInode ip = tree.inode("/file");
+      try (XfsTrans tp = tree.mp.trans().begin(tree.tree.current, 0)) {
+        long fsb = XfsInodeEdit.of(tp, ip).attr().map().get(0).startBlock();
+        position = tree.mp.sb().fsbToByte(fsb);
+      }
+    }
+    try (RandomAccessFile damaged = new RandomAccessFile(image.toFile(), "rw")) {
+      damaged.seek(position);
+      damaged.write(new byte[64]);
+    }
+    try (WritableTree tree = new WritableTree(image)) {
+      XfsInode ip = tree.inode("/file");
+      Iattr cut = Iattr.ofSize(100).with(Iattr.ATTR_MODE).withMode(0100755);
+      ip.iRwsem.downWrite(tree.tree.current);
+      try {
+        assertThatThrownBy(() -> XfsSetattr.setattr(tree.tree.current, ip, cut))
+            .isInstanceOf(ErrnoException.class);
+      } finally {
+        ip.iRwsem.upWrite();
+      }
+      assertThat(ip.size()).isEqualTo(8192);
+      assertThat(ip.core().size()).isEqualTo(8192);
+    }
+  }
+
+  /** It would be old after a remount for writing. */
+  @Test
+  void aReadOnlyMountKeepsNoList(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "", new byte[8192]);
+    try (WritableTree tree = new WritableTree(image)) {
+      set(tree, "/file", ACCESS, FULL);
+    }
+    for (String options : new String[] {"ro", "rw"}) {
+      try (WritableTree tree = new WritableTree(image, options)) {
+        XfsInode ip = tree.inode("/file");
+        XfsAcl read = XfsAcl.of(tree.tree.current, ip);
+        assertThat(read.access()).isNotNull();
+        assertThat(ip.acl())
+            .as("kept by a mount with " + options)
+            .isEqualTo(options.equals("rw") ? read : null);
+      }
+    }
   }
 }
