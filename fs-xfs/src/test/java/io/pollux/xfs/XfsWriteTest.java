@@ -153,6 +153,28 @@ final class XfsWriteTest {
     LinuxXfs.assertSound(image);
   }
 
+  @Test
+  void aFileWithManyAttributesGoesInTransactionsOfABoundedSize(@TempDir Path directory)
+      throws Exception {
+    Path image = MkfsImage.make(directory, "", new byte[100]);
+    try (WritableTree tree = new WritableTree(image)) {
+      Task task = tree.tree.current;
+      XfsInode ip = tree.inode("/file");
+      ip.iRwsem.downWrite(task);
+      try {
+        for (int i = 0; i < 700; i++) {
+          ip.setxattr(task, "user." + i, new byte[3000], 0);
+        }
+      } finally {
+        ip.iRwsem.upWrite();
+      }
+      long before = tree.mp.trans().commits();
+      tree.tree.namei.unlink(task, null, MountedTree.bytes("/file"));
+      assertThat(tree.mp.trans().commits() - before).isBetween(6L, 20L);
+    }
+    LinuxXfs.assertSound(image);
+  }
+
   /** The split of the extent would be the first to need a block for the tree of extents. */
   @Test
   void anInsertWithoutSpaceLeavesTheSize(@TempDir Path directory) throws Exception {
