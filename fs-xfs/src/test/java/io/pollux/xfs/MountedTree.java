@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.pollux.block.BlockDevice;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.Options;
+import io.pollux.core.mm.HostMemory;
 import io.pollux.core.mm.IovecIter;
 import io.pollux.core.sched.Task;
 import io.pollux.core.sched.UserProcess;
@@ -160,6 +163,20 @@ final class MountedTree implements AutoCloseable {
     } finally {
       file.fput();
     }
+  }
+
+  /** Writes equal bytes. Returns what the call returns. */
+  long write(File file, long pos, int bytes, int value) {
+    int room = bytes + HostMemory.PAGE_SIZE - 1 & -HostMemory.PAGE_SIZE;
+    long memory = process.mm().mmap(room, Mman.PROT_READ | Mman.PROT_WRITE);
+    RawMemory.segment(memory, bytes).fill((byte) value);
+    IovecIter iter = new IovecIter();
+    assertThat(iter.importSingleRange(process.mm(), false, memory, bytes)).isZero();
+    Kiocb iocb = new Kiocb();
+    iocb.init(file, null);
+    iocb.kiFlags |= Kiocb.IOCB_WRITE;
+    iocb.kiPos = pos;
+    return file.op().writeIter(current, iocb, iter);
   }
 
   static MessageDigest sha256() {

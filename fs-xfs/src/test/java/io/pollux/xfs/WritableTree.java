@@ -7,13 +7,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.pollux.block.QueueLimits;
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
-import io.pollux.core.mm.HostMemory;
-import io.pollux.core.mm.IovecIter;
 import io.pollux.core.vfs.File;
-import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Fcntl;
-import io.pollux.uapi.Mman;
-import io.pollux.uapi.RawMemory;
 import io.pollux.xfs.trans.XfsTrans;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -69,16 +64,7 @@ final class WritableTree implements AutoCloseable {
 
   /** Writes equal bytes. Returns what the call returns. */
   long write(File file, long pos, int bytes, int value) {
-    int room = bytes + HostMemory.PAGE_SIZE - 1 & -HostMemory.PAGE_SIZE;
-    long memory = tree.current.mm().mmap(room, Mman.PROT_READ | Mman.PROT_WRITE);
-    RawMemory.segment(memory, bytes).fill((byte) value);
-    IovecIter iter = new IovecIter();
-    assertThat(iter.importSingleRange(tree.current.mm(), false, memory, bytes)).isZero();
-    Kiocb iocb = new Kiocb();
-    iocb.init(file, null);
-    iocb.kiFlags |= Kiocb.IOCB_WRITE;
-    iocb.kiPos = pos;
-    return file.op().writeIter(tree.current, iocb, iter);
+    return tree.write(file, pos, bytes, value);
   }
 
   /** Runs a step in a transaction and commits it. */

@@ -80,51 +80,63 @@ final class XfsDioBatchTest {
     }
   }
 
-  /** While another transaction runs, one batch waits for it, and all other writes for the batch. */
-  @Test
-  void writesThatCompleteTogetherAreConvertedByTwoTransactions(@TempDir Path directory)
-      throws Exception {
+  /** The writes of a test. */
+  @FunctionalInterface
+  private interface Writes {
+    void run(WritableTree tree, File file) throws Exception;
+  }
+
+  /** Checks writes at every second block, and then the image. */
+  private static void writeSparse(Path directory, Writes writes) throws Exception {
     Path image = MkfsImage.make(directory, OPTIONS, new byte[100]);
     try (WritableTree tree = new WritableTree(image)) {
       File file = sparse(tree, "/new");
-      tree.disk.holdAgain();
-      for (int i = 0; i < WRITES; i++) {
-        submit(tree, file, pos(i), 0);
-      }
-      long before = tree.mp.trans().commits();
-      try (XfsTrans tp = tree.mp.trans().begin(tree.tree.current, 0)) {
-        assertThat(tp.current()).isSameAs(tree.tree.current);
-        tree.disk.letThrough();
-        assertThat(results).as("converted before their transaction").isEmpty();
-      }
-      awaitResults(WRITES);
-      assertThat(results.values()).containsOnly((long) BLOCK);
-      assertThat(tree.mp.trans().commits() - before).isBetween(1L, 2L);
+      writes.run(tree, file);
       assertWritten(file);
       file.fput(tree.tree.current);
     }
     LinuxXfs.assertSound(image);
   }
 
+  /** While another transaction runs, one batch waits for it, and all other writes for the batch. */
+  @Test
+  void writesThatCompleteTogetherAreConvertedByTwoTransactions(@TempDir Path directory)
+      throws Exception {
+    writeSparse(
+        directory,
+        (tree, file) -> {
+          tree.disk.holdAgain();
+          for (int i = 0; i < WRITES; i++) {
+            submit(tree, file, pos(i), 0);
+          }
+          long before = tree.mp.trans().commits();
+          try (XfsTrans tp = tree.mp.trans().begin(tree.tree.current, 0)) {
+            assertThat(tp.current()).isSameAs(tree.tree.current);
+            tree.disk.letThrough();
+            assertThat(results).as("converted before their transaction").isEmpty();
+          }
+          awaitResults(WRITES);
+          assertThat(results.values()).containsOnly((long) BLOCK);
+          assertThat(tree.mp.trans().commits() - before).isBetween(1L, 2L);
+        });
+  }
+
   @Test
   void aPollerConvertsWhatItFindsInOneTransaction(@TempDir Path directory) throws Exception {
-    Path image = MkfsImage.make(directory, OPTIONS, new byte[100]);
-    try (WritableTree tree = new WritableTree(image)) {
-      File file = sparse(tree, "/new");
-      List<Kiocb> iocbs = new ArrayList<>();
-      for (int i = 0; i < WRITES; i++) {
-        iocbs.add(submit(tree, file, pos(i), Kiocb.IOCB_HIPRI));
-      }
-      assertThat(results).isEmpty();
-      long before = tree.mp.trans().commits();
-      assertThat(file.op().iopoll(tree.tree.current, iocbs.getFirst(), true)).isEqualTo(WRITES);
-      assertThat(results).hasSize(WRITES);
-      assertThat(results.values()).containsOnly((long) BLOCK);
-      assertThat(tree.mp.trans().commits() - before).isEqualTo(1);
-      assertWritten(file);
-      file.fput(tree.tree.current);
-    }
-    LinuxXfs.assertSound(image);
+    writeSparse(
+        directory,
+        (tree, file) -> {
+          List<Kiocb> iocbs = new ArrayList<>();
+          for (int i = 0; i < WRITES; i++) {
+            iocbs.add(submit(tree, file, pos(i), Kiocb.IOCB_HIPRI));
+          }
+          assertThat(results).isEmpty();
+          long before = tree.mp.trans().commits();
+          assertThat(file.op().iopoll(tree.tree.current, iocbs.getFirst(), true)).isEqualTo(WRITES);
+          assertThat(results).hasSize(WRITES);
+          assertThat(results.values()).containsOnly((long) BLOCK);
+          assertThat(tree.mp.trans().commits() - before).isEqualTo(1);
+        });
   }
 
   /** A write over more unwritten extents than one transaction converts. */

@@ -7,13 +7,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.pollux.block.BlkTypes;
 import io.pollux.block.fixture.HeldDisk;
 import io.pollux.core.ErrnoException;
-import io.pollux.core.mm.IovecIter;
 import io.pollux.core.vfs.File;
-import io.pollux.core.vfs.Kiocb;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
 import io.pollux.uapi.Mman;
-import io.pollux.uapi.RawMemory;
 import io.pollux.uapi.Stat;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
@@ -65,18 +62,6 @@ class XfsOverwriteTest {
     return tree.namei.open(tree.current, null, MountedTree.bytes("/file"), flags, 0);
   }
 
-  private static long write(MountedTree tree, File file, long pos, int bytes, int value) {
-    long memory = tree.current.mm().mmap(1 << 16, Mman.PROT_READ | Mman.PROT_WRITE);
-    RawMemory.segment(memory, bytes).fill((byte) value);
-    IovecIter iter = new IovecIter();
-    assertThat(iter.importSingleRange(tree.current.mm(), false, memory, bytes)).isZero();
-    Kiocb iocb = new Kiocb();
-    iocb.init(file, null);
-    iocb.kiFlags |= Kiocb.IOCB_WRITE;
-    iocb.kiPos = pos;
-    return file.op().writeIter(tree.current, iocb, iter);
-  }
-
   private static void assertErrno(int errno, ThrowingCallable call) {
     assertThatThrownBy(call)
         .isInstanceOfSatisfying(
@@ -96,10 +81,10 @@ class XfsOverwriteTest {
     long told;
     try (MountedTree tree = mount()) {
       File file = open(tree, Fcntl.O_RDWR);
-      assertThat(write(tree, file, 10, 20, 7)).isEqualTo(20);
-      assertThat(write(tree, file, BLOCK + 1, 2, 8)).isEqualTo(2);
+      assertThat(tree.write(file, 10, 20, 7)).isEqualTo(20);
+      assertThat(tree.write(file, BLOCK + 1, 2, 8)).isEqualTo(2);
       File direct = open(tree, Fcntl.O_RDWR | Fcntl.O_DIRECT);
-      assertThat(write(tree, direct, 512, 512, 9)).isEqualTo(512);
+      assertThat(tree.write(direct, 512, 512, 9)).isEqualTo(512);
       assertThat(image.disk.array()[inode + 111]).as("in memory only").isEqualTo((byte) 41);
       assertThat(file.fsync(tree.current, false)).isZero();
       told = times(tree, file);
@@ -167,7 +152,7 @@ class XfsOverwriteTest {
       }
       for (int flags : new int[] {0, Fcntl.O_DIRECT}) {
         File file = open(tree, Fcntl.O_RDWR | flags);
-        assertThat(write(tree, file, 0, 512, 1)).isEqualTo(result);
+        assertThat(tree.write(file, 0, 512, 1)).isEqualTo(result);
         file.fput(tree.current);
       }
     }
@@ -199,7 +184,7 @@ class XfsOverwriteTest {
     image.sealInode(INO);
     try (MountedTree tree = mount()) {
       File file = open(tree, Fcntl.O_RDWR);
-      assertThat(write(tree, file, 0, 512, 1)).isEqualTo(512);
+      assertThat(tree.write(file, 0, 512, 1)).isEqualTo(512);
       assertThat(disk.flushes()).isEqualTo(1);
       assertThat(image.disk.array()[DATA_FSB * BLOCK]).isEqualTo((byte) 1);
       file.fput(tree.current);
@@ -211,7 +196,7 @@ class XfsOverwriteTest {
     makeFile(0100644);
     MountedTree tree = mount();
     File file = open(tree, Fcntl.O_RDWR);
-    assertThat(write(tree, file, 0, 512, 1)).isEqualTo(512);
+    assertThat(tree.write(file, 0, 512, 1)).isEqualTo(512);
     file.fput(tree.current);
     disk.failEach(BlkTypes.REQ_OP_WRITE);
     assertThat(tree.sb.sync(tree.current)).isEqualTo(-Errno.EIO);
