@@ -63,7 +63,7 @@ final class CopyLevel implements AutoCloseable {
   }
 
   /**
-   * Starts a directory.
+   * Starts a directory of the image that is copied out.
    *
    * @param files the calls on the image
    * @param parent its parent, or null if the user gave its path
@@ -80,21 +80,7 @@ final class CopyLevel implements AutoCloseable {
       PathName hostName,
       HostDirectory host)
       throws HostFailure {
-    try {
-      FileStatus status = files.fstat(image);
-      FileStatus hostStatus = host.node().status();
-      List<PathName> names = new ArrayList<>();
-      files.readDirectory(image).forEach(entry -> names.add(entry.name()));
-      names.removeIf(PathName::isDots);
-      names.sort(null);
-      return new CopyLevel(
-          files, parent, imageName, hostName, status, names, image, status.ino(), host, hostStatus);
-    } catch (SyscallException | HostFailure e) {
-      try (host) {
-        files.close(image);
-      }
-      throw e;
-    }
+    return begin(files, parent, imageName, image, hostName, host, false);
   }
 
   /** As {@link #begin}, for a directory of the host that is copied into the image. */
@@ -106,19 +92,39 @@ final class CopyLevel implements AutoCloseable {
       PathName hostName,
       HostDirectory host)
       throws HostFailure {
+    return begin(files, parent, imageName, image, hostName, host, true);
+  }
+
+  private static CopyLevel begin(
+      UserFiles files,
+      @Nullable CopyLevel parent,
+      PathName imageName,
+      int image,
+      PathName hostName,
+      HostDirectory host,
+      boolean into)
+      throws HostFailure {
     try {
-      long imageIno = files.fstat(image).ino();
-      FileStatus status = host.node().status();
-      List<PathName> names = host.names();
+      FileStatus there = files.fstat(image);
+      FileStatus here = host.node().status();
+      List<PathName> names = into ? host.names() : names(files, image);
       names.sort(null);
+      FileStatus status = into ? here : there;
       return new CopyLevel(
-          files, parent, imageName, hostName, status, names, image, imageIno, host, status);
+          files, parent, imageName, hostName, status, names, image, there.ino(), host, here);
     } catch (SyscallException | HostFailure e) {
       try (host) {
         files.close(image);
       }
       throw e;
     }
+  }
+
+  private static List<PathName> names(UserFiles files, int directory) {
+    List<PathName> names = new ArrayList<>();
+    files.readDirectory(directory).forEach(entry -> names.add(entry.name()));
+    names.removeIf(PathName::isDots);
+    return names;
   }
 
   @Nullable CopyLevel parent() {
