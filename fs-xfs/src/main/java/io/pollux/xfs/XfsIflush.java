@@ -15,11 +15,6 @@ import java.util.concurrent.ConcurrentHashMap;
  * The inodes whose times changed in memory. Sync and unmount store the times into the buffers of
  * the inodes, in transactions.
  *
- * <p>Only these transactions change no structure. The bytes that change (the times, the change
- * count, the checksum) are in the inode's first sector, which a disk writes atomically. The rest of
- * the block is written as it was read. So overwriting in place never marks the filesystem as in
- * need of repair, and a crash leaves each inode of the block either old or new.
- *
  * <p>A changed inode is referenced from here, so it stays in memory until its time is stored.
  */
 @LinuxSource(
@@ -67,7 +62,7 @@ final class XfsIflush {
       for (XfsInode ip : inodes) {
         XfsInodeEdit.of(tp, ip);
       }
-      tp.commitTimes();
+      tp.commit();
       return 0;
     } catch (ErrnoException e) { // the times stay to be written
       dirty.addAll(inodes);

@@ -9,6 +9,7 @@ import io.pollux.core.vfs.Fileattr;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.uapi.StatMode;
 import io.pollux.xfs.format.XfsDinode;
+import io.pollux.xfs.format.XfsLogType;
 import io.pollux.xfs.format.XfsSb;
 import io.pollux.xfs.format.XfsVerify;
 
@@ -68,10 +69,25 @@ final class XfsInodeBuf {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_buf.c", name = "xfs_inode_buf_ops")
   static final BufOps OPS = new InodeOps();
 
-  private static final class InodeOps implements BufOps {
+  private static final class InodeOps implements BufOps, XfsLogType {
     @Override
     public String name() {
       return "xfs_inode";
+    }
+
+    @Override
+    public int logType(BufData block) {
+      return DINO_BUF;
+    }
+
+    @Override
+    public int lsnOffset() {
+      return NO_LSN;
+    }
+
+    @Override
+    public boolean isInodes() {
+      return true;
     }
 
     @Override

@@ -70,8 +70,8 @@ final class XfsMount extends SuperBlock {
     icache = new XfsIcache(this);
     dirGeo = new XfsDaGeometry(sb);
     iflush = new XfsIflush(this);
-    sbBuf = new XfsSbBuf(sb, bufs);
-    trans = new XfsTransMount(sb, bufs, sb.fdblocks(), sb.inodes(), sb.freeInodes(), sbBuf::mark);
+    sbBuf = new XfsSbBuf(sb);
+    trans = new XfsTransMount(sb, bufs, sb.fdblocks(), sb.inodes(), sb.freeInodes());
     alloc = new XfsAlloc(ags, trans);
     ialloc = new XfsIalloc(alloc, trans, verifiers.inode(), RandomGenerator.getDefault());
     iunlink = new XfsIunlink(ags, verifiers.inode());
@@ -125,6 +125,9 @@ final class XfsMount extends SuperBlock {
 
   /** Prepares the first mount for writing, or a remount. */
   private void startWriting(Task current) throws ErrnoException {
+    if (!trans.hasLog()) {
+      trans.startLog(new XlogCheck(current, bufs.cache(), sb).open());
+    }
     alloc.reserve(current);
     inactive.recover(current);
   }
@@ -231,7 +234,7 @@ final class XfsMount extends SuperBlock {
   }
 
   /** Sets the superblock's bit for attributes, in a transaction that adds some to an inode. */
-  void usesAttributes(XfsTrans tp) {
+  void usesAttributes(XfsTrans tp) throws ErrnoException {
     sbBuf.addAttributes(tp);
   }
 
@@ -340,9 +343,9 @@ final class XfsMount extends SuperBlock {
     int result = icache.writeBack(current);
     int freed = inactive.run(current);
     int times = iflush.flush(current);
-    int written = bufs.cache().writeBack(current);
+    int forced = trans.force(current, trans.commits());
     int flushed = bdev().flushAndWait(current);
-    return firstError(result, freed, times, written, flushed);
+    return firstError(result, freed, times, forced, flushed);
   }
 
   @Override
@@ -354,8 +357,21 @@ final class XfsMount extends SuperBlock {
   @Override
   @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_freeze")
   protected int freezeFs(Task current) {
-    int result = sync(current);
-    return result != 0 ? result : sbBuf.unmark(current, trans);
+    return quiesce(current);
+  }
+
+  /**
+   * Writes everything to its place, and says so in the log. Nothing changes any more, and all
+   * direct writes are complete.
+   */
+  @LinuxSource(
+      file = "fs/xfs/xfs_log.c",
+      name = {"xfs_log_quiesce", "xfs_log_clean"})
+  private int quiesce(Task current) {
+    int result = firstError(sync(current), sbBuf.storeCounters(current, trans));
+    result = result != 0 ? result : trans.pushAll(current);
+    result = result != 0 ? result : bdev().flushAndWait(current);
+    return result != 0 ? result : trans.writeUnmount(current);
   }
 
   private static int firstError(int... results) {
@@ -383,10 +399,7 @@ final class XfsMount extends SuperBlock {
       startWriting(current);
       return;
     }
-    int result = sync(current);
-    if (result == 0) {
-      result = sbBuf.unmark(current, trans);
-    }
+    int result = quiesce(current);
     if (result != 0) {
       throw new ErrnoException(-result, bdev().name() + ": not everything could be written");
     }
@@ -396,10 +409,8 @@ final class XfsMount extends SuperBlock {
   @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_put_super")
   public void unmount(Task current) throws ErrnoException {
     drainDirectWrites();
-    int result = trans.stopped() ? 0 : sync(current);
-    if (result == 0 && !trans.stopped()) { // damage leaves the mark
-      result = sbBuf.unmark(current, trans);
-    }
+    int result = trans.stopped() || readOnly() ? 0 : quiesce(current);
+    trans.dropLog();
     iflush.drop();
     int unseen = icache.drop();
     result = result != 0 ? result : unseen;

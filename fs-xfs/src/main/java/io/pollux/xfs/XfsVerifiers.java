@@ -4,6 +4,7 @@ package io.pollux.xfs;
 import io.pollux.block.buffer.BufOps;
 import io.pollux.xfs.ag.XfsAgs;
 import io.pollux.xfs.format.XfsBufOps;
+import io.pollux.xfs.format.XfsLogType;
 import io.pollux.xfs.format.XfsSb;
 
 /**
@@ -29,6 +30,11 @@ record XfsVerifiers(
     BufOps attr,
     BufOps attrRemote,
     BufOps symlink) {
+  // Where blocks have their LSN:
+  private static final int DIR_LSN = 16;
+  private static final int INDEX_LSN = 24;
+  private static final int SYMLINK_LSN = 48;
+
   /** Header of free space. */
   BufOps agf() {
     return ags.agfOps();
@@ -59,12 +65,54 @@ record XfsVerifiers(
     return new XfsVerifiers(
         ags,
         XfsInodeBuf.OPS,
-        new XfsBufOps("xfs_dir3_block", sb, XfsDir2Data.CRC_OFFSET, XfsDir2Data::verifyBlock),
-        new XfsBufOps("xfs_dir3_data", sb, XfsDir2Data.CRC_OFFSET, XfsDir2Data::verifyData),
-        new XfsBufOps("xfs_da3_node", sb, XfsDir2Leaf.CRC_OFFSET, XfsDir2Leaf::verify),
-        new XfsBufOps("xfs_dir3_free", sb, XfsDir2Free.CRC_OFFSET, XfsDir2Free::verify),
-        new XfsBufOps("xfs_attr3_leaf", sb, XfsAttrLeaf.CRC_OFFSET, XfsAttrLeaf::verify),
-        new XfsBufOps("xfs_attr3_rmt", sb, XfsAttrRemote.CRC_OFFSET, XfsAttrRemote::verify),
-        new XfsBufOps("xfs_symlink", sb, XfsSymlink.CRC_OFFSET, XfsSymlink::verify));
+        new XfsBufOps(
+            "xfs_dir3_block",
+            sb,
+            XfsDir2Data.CRC_OFFSET,
+            DIR_LSN,
+            XfsLogType.DIR_BLOCK_BUF,
+            XfsDir2Data::verifyBlock),
+        new XfsBufOps(
+            "xfs_dir3_data",
+            sb,
+            XfsDir2Data.CRC_OFFSET,
+            DIR_LSN,
+            XfsLogType.DIR_DATA_BUF,
+            XfsDir2Data::verifyData),
+        new XfsBufOps(
+            "xfs_da3_node",
+            sb,
+            XfsDir2Leaf.CRC_OFFSET,
+            INDEX_LSN,
+            XfsBufOps.INDEX,
+            XfsDir2Leaf::verify),
+        new XfsBufOps(
+            "xfs_dir3_free",
+            sb,
+            XfsDir2Free.CRC_OFFSET,
+            DIR_LSN,
+            XfsLogType.DIR_FREE_BUF,
+            XfsDir2Free::verify),
+        new XfsBufOps(
+            "xfs_attr3_leaf",
+            sb,
+            XfsAttrLeaf.CRC_OFFSET,
+            INDEX_LSN,
+            XfsBufOps.INDEX,
+            XfsAttrLeaf::verify),
+        new XfsBufOps(
+            "xfs_attr3_rmt",
+            sb,
+            XfsAttrRemote.CRC_OFFSET,
+            XfsLogType.NO_LSN,
+            XfsLogType.ATTR_RMT_BUF,
+            XfsAttrRemote::verify),
+        new XfsBufOps(
+            "xfs_symlink",
+            sb,
+            XfsSymlink.CRC_OFFSET,
+            SYMLINK_LSN,
+            XfsLogType.SYMLINK_BUF,
+            XfsSymlink::verify));
   }
 }

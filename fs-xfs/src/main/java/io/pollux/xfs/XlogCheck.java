@@ -10,6 +10,7 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsSb;
 import io.pollux.xfs.format.XfsVerify;
+import io.pollux.xfs.log.Xlog;
 
 /**
  * Checks that the log is clean. Nothing is replayed: a dirty log is refused.
@@ -97,6 +98,17 @@ final class XlogCheck {
           "the log is dirty, and recovery is not supported: mount it with Linux once,"
               + " or read-only and without recovery (-o ro,norecovery)");
     }
+  }
+
+  /** Returns the log, which is clean, for a mount that writes. */
+  Xlog open() throws ErrnoException {
+    int head = findHead();
+    if (head == NONE) {
+      return new Xlog(target, sb, 0, 1, NONE);
+    }
+    int last = findRecord(head, MAX_RECORD_BBS);
+    int lastCycle = last == NONE ? 1 : cycle(last);
+    return new Xlog(target, sb, head, head > last ? lastCycle : lastCycle + 1, last);
   }
 
   private static ErrnoException corrupt(String how) {

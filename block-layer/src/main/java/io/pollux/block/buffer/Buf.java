@@ -421,6 +421,16 @@ public final class Buf {
     }
   }
 
+  /**
+   * Returns the pieces of the block. With the lock.
+   *
+   * @return pairs of a position and a length in bytes, or null for one piece; must not be changed
+   */
+  @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "b_maps")
+  public long @Nullable [] pieces() {
+    return pieces;
+  }
+
   // Writing.
 
   /**
@@ -463,6 +473,10 @@ public final class Buf {
     BufOps type = there.ops;
     assert type != null : "contents of no type";
     BufEdit copy = new BufEdit(there.bytes.clone(), there);
+    BufLogItem item = logItem;
+    if (item != null) {
+      item.writing(copy);
+    }
     try {
       type.verifyWrite(copy);
     } catch (ErrnoException e) {

@@ -109,6 +109,28 @@ public final class BufCache {
     return read(current, position, length, null, what);
   }
 
+  /**
+   * Writes bytes that no buffer has, such as those of a log, and waits. From process context;
+   * sleeps.
+   *
+   * @param current the calling task
+   * @param position first byte on the device, a multiple of the logical block size, as the length
+   * @param contents the bytes
+   * @param flags of the request: {@link BlkTypes#REQ_PREFLUSH}, {@link BlkTypes#REQ_FUA}
+   * @throws ErrnoException the errno for damage if the range is beyond the device, or the device's
+   *     error
+   */
+  public void writeUncached(Task current, long position, BufData contents, int flags)
+      throws ErrnoException {
+    checkRange(position, contents.size(), contents::what);
+    long address = takeStaging();
+    try {
+      writePiece(current, address, position, contents, 0, contents.size(), flags);
+    } finally {
+      keepStaging(address);
+    }
+  }
+
   void checkRange(long position, int length, Supplier<String> what) throws ErrnoException {
     if (position < 0 || length <= 0 || length > bdev.bytes() || position > bdev.bytes() - length) {
       throw corrupt(what.get() + ": beyond the end of the device");
@@ -172,11 +194,11 @@ public final class BufCache {
     long address = takeStaging();
     try {
       if (pieces == null) {
-        writePiece(current, address, position, contents, 0, contents.size());
+        writePiece(current, address, position, contents, 0, contents.size(), 0);
       } else {
         int done = 0;
         for (int i = 0; i < pieces.length; i += 2) {
-          writePiece(current, address, pieces[i], contents, done, (int) pieces[i + 1]);
+          writePiece(current, address, pieces[i], contents, done, (int) pieces[i + 1], 0);
           done += (int) pieces[i + 1];
         }
       }
@@ -186,13 +208,13 @@ public final class BufCache {
   }
 
   private void writePiece(
-      Task current, long address, long position, BufData contents, int at, int length)
+      Task current, long address, long position, BufData contents, int at, int length, int flags)
       throws ErrnoException {
     int done = 0;
     while (done < length) { // each step is at least 1 byte
       int step = Math.min(length - done, STAGING_BYTES);
       contents.copyTo(at + done, address, step);
-      int opf = BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_META;
+      int opf = BlkTypes.REQ_OP_WRITE | BlkTypes.REQ_META | flags;
       int status = bdev.transferAndWait(current, position + done, address, step, opf);
       if (status != 0) {
         throw new ErrnoException(-status, contents.what() + ": can't be written");

@@ -75,6 +75,12 @@ public sealed class BufData permits BufEdit {
     return position;
   }
 
+  /** {@return the type of the block; null for a part of a block, and for data without a buffer} */
+  @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "b_ops")
+  public final @Nullable BufOps type() {
+    return ops;
+  }
+
   final String what() {
     return what;
   }
@@ -218,6 +224,21 @@ public sealed class BufData permits BufEdit {
   public final boolean matches(int at, byte[] expected) throws ErrnoException {
     check(at, expected.length);
     return Arrays.equals(bytes, at, at + expected.length, expected, 0, expected.length);
+  }
+
+  /**
+   * Compares a part with the same part of other contents.
+   *
+   * @param other contents of at least that length
+   * @param at offset in bytes; any value
+   * @param length bytes; any value
+   * @return whether they are equal
+   * @throws ErrnoException the errno for damage if that is outside
+   */
+  public final boolean equalsAt(BufData other, int at, int length) throws ErrnoException {
+    check(at, length);
+    other.check(at, length);
+    return Arrays.equals(bytes, at, at + length, other.bytes, at, at + length);
   }
 
   /**

@@ -26,8 +26,12 @@ final class FreeSpace {
   private final XfsBtreeCur<XfsAllocRec> byStart;
   private final XfsBtreeCur<XfsAllocRec> byLength;
   private final TransBuf agf;
+  private final XfsTrans tp;
+  private final long agno;
 
   FreeSpace(XfsAlloc alloc, XfsTrans tp, long agno) throws ErrnoException {
+    this.tp = tp;
+    this.agno = agno;
     byStart = alloc.bnobt(tp, agno);
     byLength = alloc.cntbt(tp, agno);
     agf = alloc.ags().agf(tp, agno);
@@ -160,6 +164,7 @@ final class FreeSpace {
   /** Adds a run, merged with the free extents that touch it. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc.c", name = "xfs_free_ag_extent")
   void give(XfsAllocRec run) throws ErrnoException {
+    tp.freed(tp.sb().fsb(agno, run.start()), run.count());
     XfsAllocRec before = byStart.lookupLe(run) ? byStart.get() : null;
     XfsAllocRec after = byStart.lookupGe(run) ? byStart.get() : null;
     if ((before != null && before.end() > run.start())

@@ -10,6 +10,7 @@ import io.pollux.xfs.format.XfsAgf;
 import io.pollux.xfs.format.XfsAgfl;
 import io.pollux.xfs.format.XfsAgi;
 import io.pollux.xfs.format.XfsBufOps;
+import io.pollux.xfs.format.XfsLogType;
 import io.pollux.xfs.format.XfsSb;
 import io.pollux.xfs.format.XfsVerify;
 import io.pollux.xfs.trans.TransBuf;
@@ -35,9 +36,13 @@ public final class XfsAgs {
 
   public XfsAgs(XfsSb sb) {
     trees = XfsBtrees.of(sb);
-    agfOps = new XfsBufOps("xfs_agf", sb, XfsAgf.CRC, XfsAgs::verifyAgf);
-    agiOps = new XfsBufOps("xfs_agi", sb, XfsAgi.CRC, XfsAgs::verifyAgi);
-    agflOps = new XfsBufOps("xfs_agfl", sb, XfsAgfl.CRC, XfsAgs::verifyAgfl);
+    agfOps =
+        new XfsBufOps("xfs_agf", sb, XfsAgf.CRC, XfsAgf.LSN, XfsLogType.AGF_BUF, XfsAgs::verifyAgf);
+    agiOps =
+        new XfsBufOps("xfs_agi", sb, XfsAgi.CRC, XfsAgi.LSN, XfsLogType.AGI_BUF, XfsAgs::verifyAgi);
+    agflOps =
+        new XfsBufOps(
+            "xfs_agfl", sb, XfsAgfl.CRC, XfsAgfl.LSN, XfsLogType.AGFL_BUF, XfsAgs::verifyAgfl);
   }
 
   /** {@return the kinds of trees} */

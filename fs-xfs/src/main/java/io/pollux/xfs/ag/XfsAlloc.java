@@ -371,7 +371,11 @@ public final class XfsAlloc {
     free.take(run);
     rmap.add(tp, agno, run.start(), run.count(), owner);
     tp.modFdblocks(-run.count());
-    return new Extent(sb.fsb(agno, run.start()), run.count());
+    long fsb = sb.fsb(agno, run.start());
+    if (owner.isData()) {
+      tp.usesData(fsb, run.count());
+    }
+    return new Extent(fsb, run.count());
   }
 
   // Freeing.

@@ -76,6 +76,11 @@ public record XfsOwner(long owner, long offset, int flags, boolean shares) {
     return owner == REFC.owner || owner == INOBT.owner;
   }
 
+  /** Whether blocks of a fork: nothing orders a write to them behind the log. */
+  boolean isData() {
+    return shares || owner == SKIP.owner;
+  }
+
   XfsOwner withUnwritten(boolean unwritten) {
     int others = flags & ~XfsRmapRec.UNWRITTEN;
     return new XfsOwner(owner, offset, unwritten ? others | XfsRmapRec.UNWRITTEN : others, shares);

@@ -7,6 +7,7 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsBtreeBlock;
 import io.pollux.xfs.format.XfsBufOps;
+import io.pollux.xfs.format.XfsLogType;
 import io.pollux.xfs.format.XfsSb;
 import io.pollux.xfs.format.XfsVerify;
 import java.lang.invoke.MethodHandles;
@@ -51,7 +52,9 @@ public abstract class XfsBtreeType<R> {
     pointerBytes = longForm ? 8 : 4;
     headerBytes = longForm ? XfsBtreeBlock.L_BYTES : XfsBtreeBlock.S_BYTES;
     int crc = longForm ? XfsBtreeBlock.L_CRC : XfsBtreeBlock.S_CRC;
-    ops = new XfsBufOps(name, sb, crc, (geometry, block) -> verify(block));
+    int lsn = longForm ? XfsBtreeBlock.L_LSN : XfsBtreeBlock.S_LSN;
+    ops =
+        new XfsBufOps(name, sb, crc, lsn, XfsLogType.BTREE_BUF, (geometry, block) -> verify(block));
   }
 
   /** {@return the verifier of its blocks} */

@@ -67,6 +67,7 @@ public final class XfsSb {
   private static final int MAX_INODE_BYTES = 2 << 10;
   private static final int MIN_AG_BLOCKS = 64;
   private static final long MAX_AG_BYTES = 1L << 40;
+  private static final int MAX_LOG_UNIT = 256 << 10;
   private static final long MAX_LOG_BYTES = 1L << 31;
 
   public final int blockSize;
@@ -76,6 +77,10 @@ public final class XfsSb {
   public final byte[] metaUuid; // stored in metadata
   public final long logStart; // fsb
   public final int logBlocks;
+
+  /** Bytes that the length of each record of the log is a multiple of. */
+  public final int logUnit;
+
   public final long rootIno;
   public final long agBlocks;
   public final long agCount;
@@ -142,6 +147,7 @@ public final class XfsSb {
     checkSizes();
     checkGroups(deviceBytes);
     logBlocks = checkLog();
+    logUnit = checkLogUnit();
     if (!inoValid(rootIno)) {
       throw disk.corrupt("the root directory is outside the filesystem");
     }
@@ -300,6 +306,17 @@ public final class XfsSb {
       throw disk.corrupt("the log is outside the filesystem");
     }
     return (int) blocks;
+  }
+
+  private int checkLogUnit() throws ErrnoException {
+    long unit = disk.u32(XfsDsb.LOGSUNIT);
+    if (unit <= 1) { // none
+      return 1 << BB_SHIFT;
+    }
+    if (unit % (1 << BB_SHIFT) != 0 || unit > MAX_LOG_UNIT) {
+      throw disk.corrupt("records of the log can't be multiples of " + unit + " bytes");
+    }
+    return (int) unit;
   }
 
   public static int log2(int powerOfTwo) {

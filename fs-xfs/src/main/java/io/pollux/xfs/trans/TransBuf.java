@@ -8,6 +8,7 @@ import io.pollux.block.buffer.BufOps;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
+import io.pollux.xfs.log.XfsCil;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -85,8 +86,22 @@ public final class TransBuf {
     return stale;
   }
 
-  /** Publishes the changes. */
-  void commit(Task current) throws ErrnoException {
+  /** Bytes that the change takes in the log, at most. */
+  long logBytes(int inodeSize) throws ErrnoException {
+    BufEdit open = edit;
+    return open == null && !stale
+        ? 0
+        : XfsCil.logBytes(
+            buf.length(), created || open == null ? null : buf.data(), open, inodeSize);
+  }
+
+  /** Whether the commit gives new contents to a block that had none, or others. */
+  boolean isCreated() {
+    return created && !stale;
+  }
+
+  /** Publishes the changes, and adds them to the log. */
+  void commit(Task current, XfsCil cil) throws ErrnoException {
     BufEdit open = edit;
     if (open == null && !stale) {
       return;
@@ -94,11 +109,15 @@ public final class TransBuf {
     buf.lock(current);
     try {
       if (open == null) {
+        cil.cancel(buf);
         buf.stale();
       } else if (created) {
         buf.publish(open, pieces); // also if a block in other pieces began there before
+        cil.add(buf, null);
       } else {
+        BufData before = buf.data();
         buf.publish(open);
+        cil.add(buf, before);
       }
     } finally {
       buf.unlock();

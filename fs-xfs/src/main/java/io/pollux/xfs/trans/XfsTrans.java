@@ -8,6 +8,7 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.log.XfsCil;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -28,11 +29,12 @@ public final class XfsTrans implements AutoCloseable {
   private final TransBufs bufs = new TransBufs();
   private final Map<Object, XfsTransItem> items = new HashMap<>();
   private final List<TransBuf> gone = new ArrayList<>(); // freed, with another length than now
+  private final List<Long> freed = new ArrayList<>(); // pairs of a block and a length
+  private final List<Long> data = new ArrayList<>(); // the same
   private long fdblocks; // changes of the counters
   private long icount;
   private long ifree;
   private boolean open = true;
-  private boolean timesOnly;
 
   XfsTrans(XfsTransMount mount, Task current) {
     this.mount = mount;
@@ -139,21 +141,19 @@ public final class XfsTrans implements AutoCloseable {
   }
 
   /**
-   * As {@link #binval(TransBuf)}, for a block that may be in memory, by its place. The block is not
-   * read.
+   * As {@link #binval(TransBuf)}, for a block that may be in memory or in the log, by its place.
+   * The block is not read.
    *
    * @param position first byte on the device
    * @param length bytes
+   * @throws ErrnoException EUCLEAN if it is beyond the device
    */
-  public void binval(long position, int length) {
+  public void binval(long position, int length) throws ErrnoException {
     TransBuf there = bufs.get(position);
     if (there == null || there.length() != length) {
-      Buf buf = mount.bufs().find(position, length);
-      there = buf == null ? null : add(buf, null);
+      there = add(mount.bufs().get(position, length, () -> "a freed block"), null);
     }
-    if (there != null) {
-      there.invalidate();
-    }
+    there.invalidate();
   }
 
   private @Nullable TransBuf joined(long position, int length, Supplier<String> what)
@@ -207,6 +207,33 @@ public final class XfsTrans implements AutoCloseable {
     assert before == null : "joined twice";
   }
 
+  // Space.
+
+  /**
+   * Notes that blocks are free now.
+   *
+   * @param fsb the first
+   * @param count number of blocks
+   */
+  @LinuxSource(file = "fs/xfs/xfs_extent_busy.c", name = "xfs_extent_busy_insert")
+  public void freed(long fsb, long count) {
+    freed.add(fsb);
+    freed.add(count);
+  }
+
+  /**
+   * Notes that data will be written to blocks when the transaction has committed. If they were
+   * freed by a commit that is not durable, this one makes it so first.
+   *
+   * @param fsb the first
+   * @param count number of blocks
+   */
+  @LinuxSource(file = "fs/xfs/xfs_extent_busy.c", name = "xfs_extent_busy_trim")
+  public void usesData(long fsb, long count) {
+    data.add(fsb);
+    data.add(count);
+  }
+
   // Counters.
 
   /**
@@ -246,17 +273,6 @@ public final class XfsTrans implements AutoCloseable {
   }
 
   /**
-   * As {@link #commit}, for a transaction that changed nothing but times of inodes. The filesystem
-   * stays consistent if only a part of it reaches the disk, so it is not marked.
-   *
-   * @throws ErrnoException as {@link #commit}
-   */
-  public void commitTimes() throws ErrnoException {
-    timesOnly = true;
-    commit();
-  }
-
-  /**
    * Commits what was changed so far and goes on as a new transaction, without anything joined. No
    * other transaction comes between.
    *
@@ -269,22 +285,64 @@ public final class XfsTrans implements AutoCloseable {
       for (XfsTransItem item : items.values()) {
         item.prepare(this);
       }
-      if (!timesOnly) {
-        mount.mark(current);
-      }
-      for (TransBuf buf : gone) {
-        buf.commit(current);
-      }
-      for (int i = 0; i < bufs.count(); i++) {
-        bufs.at(i).commit(current);
-      }
+      publish();
     } catch (Throwable e) {
       close();
       throw e;
     }
+    boolean wait = reusesOwn();
     mount.apply(fdblocks, icount, ifree);
     items.values().forEach(XfsTransItem::committed);
     forget();
+    if (wait) {
+      mount.force(current, mount.commits()); // an error is met by the next transaction
+    }
+  }
+
+  /** Adds the changes to the log, and publishes them. */
+  private void publish() throws ErrnoException {
+    XfsCil cil = mount.cil();
+    long bytes = 0;
+    boolean busy = false;
+    for (int i = 0; i < bufs.count(); i++) {
+      TransBuf buf = bufs.at(i);
+      bytes += buf.logBytes(mount.sb().inodeSize);
+      busy |= buf.isCreated() && cil.cancels(buf.position());
+    }
+    for (int i = 0; i < data.size(); i += 2) {
+      busy |= cil.busy(data.get(i), data.get(i + 1));
+    }
+    if (busy) {
+      mount.forceOrThrow(current);
+    }
+    cil.reserve(current, bytes);
+    cil.beginCommit(current);
+    try {
+      for (TransBuf buf : gone) {
+        buf.commit(current, cil);
+      }
+      for (int i = 0; i < bufs.count(); i++) {
+        bufs.at(i).commit(current, cil);
+      }
+      for (int i = 0; i < freed.size(); i += 2) {
+        cil.freed(freed.get(i), freed.get(i + 1));
+      }
+    } finally {
+      cil.endCommit();
+    }
+  }
+
+  /** Whether data will be written to blocks that this transaction itself has freed. */
+  private boolean reusesOwn() {
+    for (int i = 0; i < data.size(); i += 2) {
+      for (int j = 0; j < freed.size(); j += 2) {
+        if (data.get(i) < freed.get(j) + freed.get(j + 1)
+            && freed.get(j) < data.get(i) + data.get(i + 1)) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   private boolean changed() {
@@ -305,6 +363,8 @@ public final class XfsTrans implements AutoCloseable {
     bufs.clear();
     gone.clear();
     items.clear();
+    freed.clear();
+    data.clear();
     fdblocks = 0;
     icount = 0;
     ifree = 0;

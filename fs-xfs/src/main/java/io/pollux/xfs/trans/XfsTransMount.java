@@ -10,6 +10,9 @@ import io.pollux.uapi.Differs;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.log.XfsCil;
+import io.pollux.xfs.log.Xlog;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,27 +29,13 @@ public final class XfsTransMount {
 
   private final XfsSb sb;
   private final BufSpace bufs;
-  private final FirstChange firstChange;
+  private @Nullable XfsCil cil; // set when the mount becomes writable
   private final RwSemaphore lock = new RwSemaphore(LockClass.XFS_TRANS);
   private volatile long fdblocks; // these three change under the lock
   private volatile long icount;
   private volatile long ifree;
-  private volatile long commits; // changes under the lock
   private volatile @Nullable Task cancelled; // changes under the lock
   private volatile boolean stopped;
-  private volatile long durable; // the last commit whose buffers were all written; under this
-
-  /** Called before the first commit of a mount, and then before each one until it succeeds. */
-  @FunctionalInterface
-  public interface FirstChange {
-    /**
-     * Marks the filesystem as changing, if it is not marked.
-     *
-     * @param current the committing task
-     * @throws ErrnoException the reason to cancel the transaction
-     */
-    void mark(Task current) throws ErrnoException;
-  }
 
   /**
    * Creates the state of a mount, with the counters that are given.
@@ -56,20 +45,56 @@ public final class XfsTransMount {
    * @param fdblocks free blocks, without those of free lists
    * @param icount inodes, used or free
    * @param ifree free inodes
-   * @param firstChange marks the filesystem
    */
-  public XfsTransMount(
-      XfsSb sb, BufSpace bufs, long fdblocks, long icount, long ifree, FirstChange firstChange) {
+  public XfsTransMount(XfsSb sb, BufSpace bufs, long fdblocks, long icount, long ifree) {
     this.sb = sb;
     this.bufs = bufs;
     this.fdblocks = fdblocks;
     this.icount = icount;
     this.ifree = ifree;
-    this.firstChange = firstChange;
   }
 
-  void mark(Task current) throws ErrnoException {
-    firstChange.mark(current);
+  /**
+   * Sets the log, without which no transaction commits.
+   *
+   * @param log where its next record goes
+   */
+  public void startLog(Xlog log) {
+    cil = new XfsCil(log, bufs.cache(), sb.inodeSize);
+  }
+
+  /** {@return whether it has a log} */
+  public boolean hasLog() {
+    return cil != null;
+  }
+
+  /** Drops what the log could not take, at the unmount. */
+  public void dropLog() {
+    XfsCil there = cil;
+    if (there != null) {
+      there.drop();
+    }
+  }
+
+  /**
+   * Writes the record that says that nothing has to be recovered. Everything is in its place.
+   *
+   * @param current the calling task
+   * @return 0 or a negative errno
+   */
+  @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xfs_log_unmount_write")
+  public int writeUnmount(Task current) {
+    try {
+      cil().writeUnmount(current);
+      return 0;
+    } catch (ErrnoException e) {
+      return -e.errno();
+    }
+  }
+
+  /** {@return the commits that gather for the log} */
+  public XfsCil cil() {
+    return Objects.requireNonNull(cil, "a transaction without a log");
   }
 
   /** {@return the geometry} */
@@ -140,7 +165,6 @@ public final class XfsTransMount {
     fdblocks += freed;
     icount += inodes;
     ifree += freeInodes;
-    commits++;
   }
 
   /**
@@ -149,17 +173,19 @@ public final class XfsTransMount {
    * @return 0 if there was none
    */
   public long commits() {
-    return commits;
+    XfsCil there = cil;
+    return there == null ? 0 : there.commits();
   }
 
-  /** {@return whether a commit may not have reached the disk} */
+  /** {@return whether a commit may not be durable} */
   public boolean pending(long commit) {
-    return commit > durable;
+    XfsCil there = cil;
+    return there != null && !there.durable(commit);
   }
 
   /**
-   * Writes the buffers of all commits up to one. They are durable after the next flush. From
-   * process context, without the transaction lock; sleeps.
+   * Makes all commits up to one durable, and with them the data that was written before. From
+   * process context; sleeps.
    *
    * @param current the calling task
    * @param commit the number of the commit
@@ -167,15 +193,32 @@ public final class XfsTransMount {
    */
   @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xfs_log_force_lsn")
   public int force(Task current, long commit) {
-    if (!pending(commit)) {
-      return 0;
+    int result = pending(commit) ? cil().force(current, commit) : 0;
+    if (result != 0) {
+      stopped = true;
     }
-    long seen = commits; // before the buffers are collected
-    int result = bufs.cache().writeBack(current);
-    if (result == 0) {
-      synchronized (this) {
-        durable = Math.max(durable, seen);
-      }
+    return result;
+  }
+
+  void forceOrThrow(Task current) throws ErrnoException {
+    int result = force(current, commits());
+    if (result != 0) {
+      throw new ErrnoException(-result, "the log can't be written");
+    }
+  }
+
+  /**
+   * Writes everything to its place, so that the log has nothing that recovery needs. From process
+   * context, without the transaction lock; sleeps.
+   *
+   * @param current the calling task
+   * @return 0 or a negative errno
+   */
+  @LinuxSource(file = "fs/xfs/xfs_trans_ail.c", name = "xfs_ail_push_all_sync")
+  public int pushAll(Task current) {
+    int result = force(current, commits());
+    if (result == 0 && !stopped) {
+      result = bufs.cache().writeBack(current);
     }
     return result;
   }
@@ -209,10 +252,11 @@ public final class XfsTransMount {
     lock.upWrite();
   }
 
-  /** Bounds the memory of dirty buffers. An error stays with its buffer, for the next sync. */
+  /** Bounds the memory of dirty buffers, and what recovery would have to read. */
+  @LinuxSource(file = "fs/xfs/xfs_trans_ail.c", name = "xfsaild_push")
   void throttle(Task current) {
-    if (bufs.cache().dirtyBuffers() > MAX_DIRTY) {
-      bufs.cache().writeBack(current);
+    if (!stopped && (bufs.cache().dirtyBuffers() > MAX_DIRTY || cil().filling())) {
+      pushAll(current); // an error stays with its buffer, for the next sync
     }
   }
 }

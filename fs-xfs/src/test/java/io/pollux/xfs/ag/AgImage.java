@@ -17,6 +17,7 @@ import io.pollux.uapi.Errno;
 import io.pollux.xfs.format.XfsDsb;
 import io.pollux.xfs.format.XfsSb;
 import io.pollux.xfs.format.XfsVerify;
+import io.pollux.xfs.log.Xlog;
 import io.pollux.xfs.trans.XfsTrans;
 import io.pollux.xfs.trans.XfsTransMount;
 import java.io.IOException;
@@ -71,9 +72,8 @@ final class AgImage implements AutoCloseable {
     BufData block = cache.readUncached(current, 0, XfsSb.sectorSize(head), "superblock");
     sb = new XfsSb(block, bdev.bytes());
     freeAtFirst = block.i64(XfsDsb.FDBLOCKS);
-    mount =
-        new XfsTransMount(
-            sb, cache.newSpace(), freeAtFirst, sb.inodes(), sb.freeInodes(), task -> {});
+    mount = new XfsTransMount(sb, cache.newSpace(), freeAtFirst, sb.inodes(), sb.freeInodes());
+    mount.startLog(new Xlog(cache, sb, 2, 1, 0)); // after the record of mkfs.xfs
     ags = new XfsAgs(sb);
     alloc = new XfsAlloc(ags, mount);
     alloc.reserve(current);
@@ -121,8 +121,9 @@ final class AgImage implements AutoCloseable {
 
   /** Writes everything into the image. */
   void writeBack() {
-    assertThat(cache.writeBack(current)).isZero();
+    assertThat(mount.pushAll(current)).isZero();
     assertThat(cache.dirtyBuffers()).isZero();
+    assertThat(mount.writeUnmount(current)).isZero();
   }
 
   /** Has xfs_repair look for damage. */

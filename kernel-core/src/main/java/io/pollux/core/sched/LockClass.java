@@ -42,6 +42,8 @@ public enum LockClass {
   XFS_TRANS("the transaction lock of an XFS", true),
   /** The lock under which XFS reads the extents of a file. */
   XFS_EXTENTS("the extents lock of an XFS inode", true),
+  /** The lock under which commits add to a checkpoint of XFS. */
+  XFS_CIL("the lock of an XFS checkpoint", true),
   /** The lock of a metadata buffer. */
   BUF("a buffer's lock", true),
 
