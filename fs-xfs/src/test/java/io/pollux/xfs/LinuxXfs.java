@@ -40,6 +40,16 @@ final class LinuxXfs {
 
   /** Has Linux mount an image read-only. Skips the rest of the test where that is not possible. */
   static void look(Path image, Look look) throws IOException, InterruptedException {
+    look(image, "ro,loop", look);
+  }
+
+  /** As {@link #look}, mounted for writing: Linux recovers the log. */
+  static void recover(Path image, Look look) throws IOException, InterruptedException {
+    look(image, "loop", look);
+  }
+
+  private static void look(Path image, String options, Look look)
+      throws IOException, InterruptedException {
     if (!Files.isWritable(Path.of("/dev/loop-control"))) {
       assertThat(System.getenv("POLLUX_REQUIRE_ORACLES"))
           .as("mounting takes root and loop devices")
@@ -47,7 +57,7 @@ final class LinuxXfs {
       assumeTrue(false, "mounting takes root and loop devices; all before it was checked");
     }
     Path root = Files.createTempDirectory(image.getParent(), "mnt");
-    run("mount", "-t", "xfs", "-o", "ro,loop", image.toString(), root.toString());
+    run("mount", "-t", "xfs", "-o", options, image.toString(), root.toString());
     try {
       look.at(root);
     } catch (UncheckedIOException e) {
