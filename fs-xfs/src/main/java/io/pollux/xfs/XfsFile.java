@@ -145,12 +145,14 @@ final class XfsFile implements FileOperations {
     if (inode.mp().readOnly()) {
       return 0;
     }
-    // sync and unmount write the times
     XfsMount mp = inode.mp();
     int result = inode.mapping().fsyncRange(current, file, start, end);
+    if (result != 0) {
+      return result;
+    }
     int forced = mp.trans().force(current, inode.lastCommit());
     int flushed = mp.bdev().flushAndWait(current);
-    return result != 0 ? result : forced != 0 ? forced : flushed;
+    return forced != 0 ? forced : flushed;
   }
 
   @Override

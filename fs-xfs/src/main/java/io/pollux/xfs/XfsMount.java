@@ -71,7 +71,7 @@ final class XfsMount extends SuperBlock {
     dirGeo = new XfsDaGeometry(sb);
     iflush = new XfsIflush(this);
     sbBuf = new XfsSbBuf(sb);
-    trans = new XfsTransMount(sb, bufs, sb.fdblocks(), sb.inodes(), sb.freeInodes());
+    trans = new XfsTransMount(sb, bufs, sb.fdblocks(), sb.inodes(), sb.freeInodes(), this::stopped);
     alloc = new XfsAlloc(ags, trans);
     ialloc = new XfsIalloc(alloc, trans, verifiers.inode(), RandomGenerator.getDefault());
     iunlink = new XfsIunlink(ags, verifiers.inode());
@@ -231,6 +231,11 @@ final class XfsMount extends SuperBlock {
       Oops.warn(bdev().name() + ": " + e.getMessage() + "; its XFS changes no more" + also);
     }
     return e;
+  }
+
+  /** The device has failed: all calls but close and umount fail from now on. */
+  private void stopped(String why) {
+    Oops.warn(bdev().name() + ": " + why + "; its XFS changes no more" + shutDown());
   }
 
   /** Sets the superblock's bit for attributes, in a transaction that adds some to an inode. */

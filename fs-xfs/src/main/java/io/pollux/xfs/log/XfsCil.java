@@ -2,7 +2,6 @@
 package io.pollux.xfs.log;
 
 import io.pollux.block.buffer.Buf;
-import io.pollux.block.buffer.BufCache;
 import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.LockClass;
@@ -37,7 +36,6 @@ public final class XfsCil {
   private static final int TRANSACTION_PART = 4;
 
   private final Xlog log;
-  private final BufCache bufs;
   private final int inodeSize;
   private final XfsAil ail = new XfsAil();
 
@@ -56,12 +54,10 @@ public final class XfsCil {
    * Creates the list.
    *
    * @param log the log
-   * @param bufs the buffers, which are written in their places when the log is full
    * @param inodeSize bytes of an inode
    */
-  public XfsCil(Xlog log, BufCache bufs, int inodeSize) {
+  public XfsCil(Xlog log, int inodeSize) {
     this.log = log;
-    this.bufs = bufs;
     this.inodeSize = inodeSize;
   }
 
@@ -75,48 +71,35 @@ public final class XfsCil {
     return commit <= durable;
   }
 
-  /** {@return whether the log could not be written, and takes no more; from any context} */
-  public boolean broken() {
-    return broken;
-  }
-
   // A commit.
 
   /**
-   * Makes sure that a transaction fits in the log. May write what has gathered, and buffers in
-   * their places.
+   * Makes sure that a transaction fits in the checkpoint that gathers, and looks whether it fits in
+   * the log. May write the checkpoint.
    *
    * @param current the calling task
    * @param bytes that the transaction takes in the log, at most
+   * @return whether it fits; otherwise nothing is pinned now, and buffers must be written in their
+   *     places first
    * @throws ErrnoException ENOSPC if it is too large for the log, or EIO
    */
   @LinuxSource(
       file = "fs/xfs/xfs_log.c",
       name = {"xfs_log_reserve", "xlog_grant_push_ail"})
-  public void reserve(Task current, long bytes) throws ErrnoException {
+  public boolean fits(Task current, long bytes) throws ErrnoException {
     if (log.blocksFor(bytes) > log.size() / TRANSACTION_PART) {
       throw new ErrnoException(
           Errno.ENOSPC, "a change of " + bytes + " bytes is too large for the log");
     }
     long most = Math.min((long) log.size() << XlogFormat.BB_SHIFT, Integer.MAX_VALUE);
-    if (open.bytes() + bytes > Math.min(most / CHECKPOINT_PART, MOST_BYTES)) {
-      forceOrThrow(current);
-    }
-    if (used() + log.blocksFor(open.bytes() + bytes) > log.size() / 4 * 3) {
-      forceOrThrow(current);
-      int result = bufs.writeBack(current); // nothing is pinned: no transaction commits now
+    boolean full = used() + log.blocksFor(open.bytes() + bytes) > log.size() / 4 * 3;
+    if (full || open.bytes() + bytes > Math.min(most / CHECKPOINT_PART, MOST_BYTES)) {
+      int result = force(current, commits);
       if (result != 0) {
-        throw new ErrnoException(
-            -result, "the log is full: metadata can't be written to its place");
+        throw new ErrnoException(-result, "the log can't be written");
       }
     }
-  }
-
-  private void forceOrThrow(Task current) throws ErrnoException {
-    int result = force(current, commits);
-    if (result != 0) {
-      throw new ErrnoException(-result, "the log can't be written");
-    }
+    return !full;
   }
 
   /** Basic blocks that recovery would read, with those of a checkpoint that is being written. */
@@ -277,26 +260,18 @@ public final class XfsCil {
       durable = context.last();
       done = true;
     } catch (ErrnoException e) {
-      failed(context, e);
-      done = true;
+      broken = true; // the callers of force report it
     } finally {
-      broken |= !done;
+      if (!done) {
+        broken = true;
+        context.aborted();
+      }
       writing = null;
       synchronized (this) {
         pushing = false;
       }
       pushed.wakeUp();
     }
-  }
-
-  private void failed(CilContext context, ErrnoException e) {
-    broken = true;
-    context.aborted();
-    io.pollux.core.Oops.warn(
-        bufs.bdev().name()
-            + ": the log can't be written ("
-            + e.getMessage()
-            + "); its XFS changes no more");
   }
 
   /**
@@ -309,7 +284,10 @@ public final class XfsCil {
   @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xfs_log_unmount_write")
   public void writeUnmount(Task current) throws ErrnoException {
     assert covered() && open.isEmpty() : "an unmount record while there are changes";
-    new XlogWriter(log, current, 0, 1).unmount();
+    if (log.isDirty()) {
+      new XlogWriter(log, current, 0, 1).unmount();
+      log.clean();
+    }
   }
 
   /** Drops what was not written, at the unmount of a filesystem that was shut down. */

@@ -27,6 +27,7 @@ public final class Xlog {
   private final byte[] uuid;
   private volatile int block; // of the next record
   private volatile int cycle;
+  private boolean dirty; // the last record is no unmount record
   private int previous; // block of the record before, or -1
 
   /**
@@ -64,6 +65,16 @@ public final class Xlog {
   /** The header of a record. */
   int headerBytes() {
     return headerBytes;
+  }
+
+  /** Whether something was written since the log was clean. */
+  boolean isDirty() {
+    return dirty;
+  }
+
+  /** The last record says that the log is clean. */
+  void clean() {
+    dirty = false;
   }
 
   /** The length in basic blocks. */
@@ -125,6 +136,7 @@ public final class Xlog {
       write(current, out, fit, blocks - fit, 0, again);
     }
     previous = block;
+    dirty = true;
     advance(blocks);
   }
 

@@ -315,7 +315,7 @@ public final class XfsTrans implements AutoCloseable {
     if (busy) {
       mount.forceOrThrow(current);
     }
-    cil.reserve(current, bytes);
+    mount.reserve(current, bytes);
     cil.beginCommit(current);
     try {
       for (TransBuf buf : gone) {

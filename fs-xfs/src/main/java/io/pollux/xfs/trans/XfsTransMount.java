@@ -13,6 +13,7 @@ import io.pollux.xfs.format.XfsSb;
 import io.pollux.xfs.log.XfsCil;
 import io.pollux.xfs.log.Xlog;
 import java.util.Objects;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +36,7 @@ public final class XfsTransMount {
   private volatile long icount;
   private volatile long ifree;
   private volatile @Nullable Task cancelled; // changes under the lock
+  private final Consumer<String> shutDown;
   private volatile boolean stopped;
 
   /**
@@ -45,8 +47,11 @@ public final class XfsTransMount {
    * @param fdblocks free blocks, without those of free lists
    * @param icount inodes, used or free
    * @param ifree free inodes
+   * @param shutDown called once, when an error of the device ends all changes, with a sentence
    */
-  public XfsTransMount(XfsSb sb, BufSpace bufs, long fdblocks, long icount, long ifree) {
+  public XfsTransMount(
+      XfsSb sb, BufSpace bufs, long fdblocks, long icount, long ifree, Consumer<String> shutDown) {
+    this.shutDown = shutDown;
     this.sb = sb;
     this.bufs = bufs;
     this.fdblocks = fdblocks;
@@ -60,7 +65,7 @@ public final class XfsTransMount {
    * @param log where its next record goes
    */
   public void startLog(Xlog log) {
-    cil = new XfsCil(log, bufs.cache(), sb.inodeSize);
+    cil = new XfsCil(log, sb.inodeSize);
   }
 
   /** {@return whether it has a log} */
@@ -84,8 +89,11 @@ public final class XfsTransMount {
    */
   @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xfs_log_unmount_write")
   public int writeUnmount(Task current) {
+    XfsCil there = cil;
     try {
-      cil().writeUnmount(current);
+      if (there != null) {
+        there.writeUnmount(current);
+      }
       return 0;
     } catch (ErrnoException e) {
       return -e.errno();
@@ -151,7 +159,7 @@ public final class XfsTransMount {
     lock.downWrite(current);
     if (stopped) {
       lock.upWrite();
-      throw new ErrnoException(Errno.EIO, "the filesystem was shut down because it is damaged");
+      throw new ErrnoException(Errno.EIO, "the filesystem was shut down");
     }
     if (blocks > 0 && blocks > available()) {
       lock.upWrite();
@@ -195,9 +203,21 @@ public final class XfsTransMount {
   public int force(Task current, long commit) {
     int result = pending(commit) ? cil().force(current, commit) : 0;
     if (result != 0) {
-      stopped = true;
+      fail("the log can't be written");
     }
     return result;
+  }
+
+  /** Lets no transaction begin from now on. What the log has is there for recovery. */
+  @LinuxSource(file = "fs/xfs/xfs_fsops.c", name = "xfs_do_force_shutdown")
+  private void fail(String why) {
+    synchronized (this) {
+      if (stopped) {
+        return;
+      }
+      stopped = true;
+    }
+    shutDown.accept(why);
   }
 
   void forceOrThrow(Task current) throws ErrnoException {
@@ -208,8 +228,8 @@ public final class XfsTransMount {
   }
 
   /**
-   * Writes everything to its place, so that the log has nothing that recovery needs. From process
-   * context, without the transaction lock; sleeps.
+   * Writes everything to its place, so that the log has nothing that recovery needs. Without the
+   * transaction lock, what commits meanwhile may stay. From process context; sleeps.
    *
    * @param current the calling task
    * @return 0 or a negative errno
@@ -219,8 +239,20 @@ public final class XfsTransMount {
     int result = force(current, commits());
     if (result == 0 && !stopped) {
       result = bufs.cache().writeBack(current);
+      if (result != 0) {
+        fail("metadata can't be written to its place");
+      }
     }
     return result;
+  }
+
+  void reserve(Task current, long bytes) throws ErrnoException {
+    if (!cil().fits(current, bytes)) {
+      int result = pushAll(current); // nothing is pinned: no transaction commits now
+      if (result != 0) {
+        throw new ErrnoException(-result, "the log is full");
+      }
+    }
   }
 
   /** Called at the end of a transaction, whose changes a commit has taken. With the lock. */

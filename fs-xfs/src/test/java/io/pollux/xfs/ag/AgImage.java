@@ -72,7 +72,16 @@ final class AgImage implements AutoCloseable {
     BufData block = cache.readUncached(current, 0, XfsSb.sectorSize(head), "superblock");
     sb = new XfsSb(block, bdev.bytes());
     freeAtFirst = block.i64(XfsDsb.FDBLOCKS);
-    mount = new XfsTransMount(sb, cache.newSpace(), freeAtFirst, sb.inodes(), sb.freeInodes());
+    mount =
+        new XfsTransMount(
+            sb,
+            cache.newSpace(),
+            freeAtFirst,
+            sb.inodes(),
+            sb.freeInodes(),
+            why -> {
+              throw new AssertionError(why);
+            });
     mount.startLog(new Xlog(cache, sb, 2, 1, 0)); // after the record of mkfs.xfs
     ags = new XfsAgs(sb);
     alloc = new XfsAlloc(ags, mount);
@@ -165,6 +174,7 @@ final class AgImage implements AutoCloseable {
 
   @Override
   public void close() {
+    mount.dropLog();
     cache.drop();
     current.leaveKernel();
     process.exit();

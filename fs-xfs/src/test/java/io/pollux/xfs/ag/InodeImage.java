@@ -9,6 +9,7 @@ import io.pollux.block.buffer.BufOps;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.StatMode;
+import io.pollux.xfs.format.XfsLogType;
 import io.pollux.xfs.trans.XfsTrans;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -29,19 +30,35 @@ final class InodeImage implements AutoCloseable {
   record Chunk(long startino, int holemask, int count, int freecount, long free) {}
 
   /** Each inode has its own checksum, so a block is not verified. */
-  static final BufOps OPS =
-      new BufOps() {
-        @Override
-        public String name() {
-          return "xfs_inode";
-        }
+  static final BufOps OPS = new Inodes();
 
-        @Override
-        public void verifyRead(BufData data) {}
+  private static final class Inodes implements BufOps, XfsLogType {
+    @Override
+    public String name() {
+      return "xfs_inode";
+    }
 
-        @Override
-        public void verifyWrite(BufEdit data) {}
-      };
+    @Override
+    public void verifyRead(BufData data) {}
+
+    @Override
+    public void verifyWrite(BufEdit data) {}
+
+    @Override
+    public int logType(BufData block) {
+      return DINO_BUF;
+    }
+
+    @Override
+    public int lsnOffset() {
+      return NO_LSN;
+    }
+
+    @Override
+    public boolean isInodes() {
+      return true;
+    }
+  }
 
   final AgImage image;
   final XfsIalloc ialloc;
