@@ -26,6 +26,8 @@ import io.pollux.xfs.ag.XfsIunlink;
 import io.pollux.xfs.ag.XfsRefcountTree;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.log.XlogDevice;
+import io.pollux.xfs.log.XlogFind;
 import io.pollux.xfs.trans.XfsTrans;
 import io.pollux.xfs.trans.XfsTransMount;
 import java.util.Objects;
@@ -105,7 +107,7 @@ final class XfsMount extends SuperBlock {
         sb.checkWritable();
       }
       if (!norecovery) {
-        new XlogCheck(current, target, sb).requireClean();
+        XlogFind.requireClean(current, new XlogDevice(target, sb));
       }
       XfsMount mp = new XfsMount(current, sb, target, readOnly, norecovery);
       XfsInode root = mp.iget(current, sb.rootIno);

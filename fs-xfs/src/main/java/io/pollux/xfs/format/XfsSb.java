@@ -440,6 +440,32 @@ public final class XfsSb {
     return (dblocks * disk.u8(127) / 100 / chunkBlocks * chunkBlocks) << inopbLog;
   }
 
+  /** The bytes that the length of a record of the log is a multiple of, 0 or 1 for any. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "sb_logsunit")
+  public long logUnit() throws ErrnoException {
+    return disk.u32(XfsDsb.LOGSUNIT);
+  }
+
+  /** Bytes of a sector of the log. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "sb_logsectsize")
+  public int logSectorBytes() throws ErrnoException {
+    int log = disk.u8(XfsDsb.LOGSECTLOG);
+    int bytes = disk.u16(XfsDsb.LOGSECTSIZE);
+    if (log == 0) {
+      return MIN_SECTOR_BYTES;
+    }
+    if (log < BB_SHIFT || bytes > MAX_SECTOR_BYTES || bytes != 1 << log) {
+      throw disk.corrupt("sectors of the log of " + bytes + " bytes");
+    }
+    return bytes;
+  }
+
+  /** Features of the log that a recovery must know. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "sb_features_log_incompat")
+  public int logIncompat() throws ErrnoException {
+    return disk.i32(XfsDsb.FEATURES_LOG_INCOMPAT);
+  }
+
   /** Whether an inode number lies inside the filesystem. */
   @LinuxSource(
       file = "fs/xfs/libxfs/xfs_types.c",
