@@ -33,6 +33,7 @@ public final class DirtyImages implements AutoCloseable {
   /** Bytes of an image. With the log of 16 MiB in {@link #GEOMETRIES} it wraps soon. */
   private static final long BYTES = 160L << 20;
 
+  private static final int TURNS = 100; // of an unmount
   private static final long STAGE_BYTES = 8L << 30; // sparse
 
   /** Options of mkfs.xfs: blocks, sectors, trees, inodes, directories and logs of each kind. */
@@ -43,10 +44,10 @@ public final class DirtyImages implements AutoCloseable {
           "-b size=1024 -m rmapbt=1 -l size=16m -i nrext64=1",
           "-b size=1024 -m reflink=0 -l size=16m,su=32k",
           "-s size=4096 -m rmapbt=1 -l size=16m",
-          "-n size=65536 -m rmapbt=1 -l size=16m,su=256k",
+          "-n size=65536 -m rmapbt=1 -l size=24m,su=256k",
           "-i size=2048 -l size=16m,su=4k",
           "-m finobt=0,reflink=0 -i size=1024,sparse=0 -l size=16m",
-          "-m rmapbt=1 -l size=64m -i nrext64=1");
+          "-m rmapbt=1 -l size=32m -i nrext64=1");
 
   /** How the work of Linux ends. */
   public enum Way {
@@ -112,7 +113,7 @@ public final class DirtyImages implements AutoCloseable {
   @Override
   public void close() throws IOException {
     try {
-      HostTool.run("umount", stage.toString());
+      unmount(stage);
     } catch (InterruptedException e) {
       throw new IOException(e);
     }
@@ -153,7 +154,7 @@ public final class DirtyImages implements AutoCloseable {
       if (process != null) {
         kill(process);
       }
-      HostTool.run("umount", root.toString());
+      unmount(root);
     }
     if (way == Way.CUT) {
       Files.delete(image);
@@ -161,6 +162,16 @@ public final class DirtyImages implements AutoCloseable {
       images.add(image);
     }
     return images;
+  }
+
+  /** Unmounts. Something of the host may look at a new device, and keep it busy for a moment. */
+  private static void unmount(Path root) throws IOException, InterruptedException {
+    for (int i = 0; i < TURNS && HostTool.tryRun("umount", root.toString()).status() != 0; i++) {
+      TimeUnit.MILLISECONDS.sleep(100);
+      if (i == TURNS - 1) {
+        fail(root + " stays busy");
+      }
+    }
   }
 
   private Process start(Work work, Path root) throws IOException {
@@ -213,7 +224,7 @@ public final class DirtyImages implements AutoCloseable {
   public void recover(Path image) throws IOException, InterruptedException {
     Path root = Files.createDirectories(directory.resolve("root"));
     HostTool.run("mount", "-t", "xfs", "-o", "loop", image.toString(), root.toString());
-    HostTool.run("umount", root.toString());
+    unmount(root);
   }
 
   /**
@@ -236,7 +247,7 @@ public final class DirtyImages implements AutoCloseable {
               + " && find . -print0 | sort -z | xargs -0 -r getfattr -h -d -m - -e hex";
       return HostTool.run("sh", "-c", script).lines().toList();
     } finally {
-      HostTool.run("umount", root.toString());
+      unmount(root);
     }
   }
 
@@ -248,8 +259,10 @@ public final class DirtyImages implements AutoCloseable {
   }
 
   /**
-   * Recovers one copy of a dirty image by Linux and one by a recovery of ours. xfs_repair must find
-   * nothing in either, and both must have the same files.
+   * Recovers one copy of a dirty image by Linux and one by a recovery of ours. Both must have the
+   * same files, and xfs_repair must find nothing in ours that it does not find in the other. It
+   * finds something after a recovery by Linux if the image was cut while a long attribute was set:
+   * its entry stays, marked as incomplete.
    *
    * @param image a dirty image, not changed
    * @param ours recovers
@@ -261,11 +274,20 @@ public final class DirtyImages implements AutoCloseable {
     Path own = clone(image, stage.resolve("ours"));
     ours.recover(own);
     recover(theirs);
-    HostTool.repairFindsNothing(theirs);
-    HostTool.repairFindsNothing(own);
+    assertSame(repair(own), repair(theirs));
     assertSame(tree(own), tree(theirs));
     Files.delete(theirs);
     Files.delete(own);
+  }
+
+  /** What xfs_repair finds. Its threads report their progress in any order. */
+  private static List<String> repair(Path image) throws IOException, InterruptedException {
+    HostTool.Result found =
+        HostTool.tryRun("xfs_repair", "-n", "-f", "-o", "force_geometry", image.toString());
+    if (found.status() == 0) {
+      return List.of();
+    }
+    return found.output().lines().filter(line -> !line.startsWith(" ")).sorted().toList();
   }
 
   private static void assertSame(List<String> own, List<String> theirs) {
