@@ -5,27 +5,12 @@ import io.pollux.core.ErrnoException;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.log.XlogFormat;
 import io.pollux.xfs.log.XlogIntent;
 
-/** The kinds of intents, and what is valid in them. */
+/** What intents may ask for, and what is valid in them. */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_log_format.h")
 final class XfsLogIntentCheck {
-  /** Extents to be freed. */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_log_format.h", name = "XFS_LI_EFI")
-  static final int EFI = 0x1236;
-
-  /** Changes of the owners of extents. */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_log_format.h", name = "XFS_LI_RUI")
-  static final int RUI = 0x1240;
-
-  /** Changes of the reference counts of extents. */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_log_format.h", name = "XFS_LI_CUI")
-  static final int CUI = 0x1242;
-
-  /** A change of the mapping of a file. */
-  @LinuxSource(file = "fs/xfs/libxfs/xfs_log_format.h", name = "XFS_LI_BUI")
-  static final int BUI = 0x1244;
-
   static final int TYPE_MASK = 0xff;
   static final int ATTR_FORK = 1 << 31; // of RUI and BUI
 
@@ -61,7 +46,7 @@ final class XfsLogIntentCheck {
    * @throws ErrnoException EUCLEAN if one is invalid
    */
   static void check(XfsSb sb, XlogIntent intent) throws ErrnoException {
-    if (intent.type() == BUI && intent.extents().size() != 1) {
+    if (intent.type() == XlogFormat.XFS_LI_BUI && intent.extents().size() != 1) {
       throw corrupt(intent, "has " + intent.extents().size() + " extents, not one");
     }
     for (XlogIntent.Extent each : intent.extents()) {
@@ -86,19 +71,19 @@ final class XfsLogIntentCheck {
     int flags = extent.flags();
     int what = flags & TYPE_MASK;
     return switch (type) {
-      case EFI -> true;
-      case RUI ->
+      case XlogFormat.XFS_LI_EFI -> true;
+      case XlogFormat.XFS_LI_RUI ->
           sb.rmapbt
               && (flags & ~RMAP_FLAGS) == 0
               && what >= RMAP_MAP
               && what <= RMAP_FREE
               && (extent.owner() < 0 ? extent.offset() == 0 : inFile(sb, extent));
-      case CUI ->
+      case XlogFormat.XFS_LI_CUI ->
           sb.reflink
               && (flags & ~TYPE_MASK) == 0
               && what >= REFCOUNT_INCREASE
               && what <= REFCOUNT_FREE_COW;
-      case BUI ->
+      case XlogFormat.XFS_LI_BUI ->
           (flags & ~BMAP_FLAGS) == 0
               && (what == BMAP_MAP || what == BMAP_UNMAP)
               && inFile(sb, extent);

@@ -10,6 +10,7 @@ import io.pollux.xfs.ag.XfsRmap;
 import io.pollux.xfs.btree.XfsRmapRec;
 import io.pollux.xfs.format.XfsDinode;
 import io.pollux.xfs.format.XfsError;
+import io.pollux.xfs.log.XlogFormat;
 import io.pollux.xfs.log.XlogIntent;
 import io.pollux.xfs.trans.XfsTrans;
 import java.util.ArrayList;
@@ -89,9 +90,9 @@ final class XfsLogIntents {
   private void finish(XlogIntent intent) throws ErrnoException {
     for (XlogIntent.Extent each : intent.extents()) {
       switch (intent.type()) {
-        case XfsLogIntentCheck.EFI -> free(each);
-        case XfsLogIntentCheck.RUI -> changeOwner(each);
-        case XfsLogIntentCheck.CUI -> changeCount(each);
+        case XlogFormat.XFS_LI_EFI -> free(each);
+        case XlogFormat.XFS_LI_RUI -> changeOwner(each);
+        case XlogFormat.XFS_LI_CUI -> changeCount(each);
         default -> changeMapping(each);
       }
     }

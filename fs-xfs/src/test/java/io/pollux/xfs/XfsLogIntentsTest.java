@@ -5,9 +5,6 @@ import static io.pollux.xfs.XfsLogIntentCheck.ATTR_FORK;
 import static io.pollux.xfs.XfsLogIntentCheck.BMAP_MAP;
 import static io.pollux.xfs.XfsLogIntentCheck.BMAP_UNMAP;
 import static io.pollux.xfs.XfsLogIntentCheck.BMAP_UNWRITTEN;
-import static io.pollux.xfs.XfsLogIntentCheck.BUI;
-import static io.pollux.xfs.XfsLogIntentCheck.CUI;
-import static io.pollux.xfs.XfsLogIntentCheck.EFI;
 import static io.pollux.xfs.XfsLogIntentCheck.REFCOUNT_ALLOC_COW;
 import static io.pollux.xfs.XfsLogIntentCheck.REFCOUNT_DECREASE;
 import static io.pollux.xfs.XfsLogIntentCheck.REFCOUNT_FREE_COW;
@@ -21,7 +18,6 @@ import static io.pollux.xfs.XfsLogIntentCheck.RMAP_MAP_SHARED;
 import static io.pollux.xfs.XfsLogIntentCheck.RMAP_UNMAP;
 import static io.pollux.xfs.XfsLogIntentCheck.RMAP_UNMAP_SHARED;
 import static io.pollux.xfs.XfsLogIntentCheck.RMAP_UNWRITTEN;
-import static io.pollux.xfs.XfsLogIntentCheck.RUI;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -32,6 +28,7 @@ import io.pollux.xfs.ag.XfsAlloc.Extent;
 import io.pollux.xfs.ag.XfsOwner;
 import io.pollux.xfs.format.XfsDinode;
 import io.pollux.xfs.format.XfsError;
+import io.pollux.xfs.log.XlogFormat;
 import io.pollux.xfs.log.XlogIntent;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -64,19 +61,21 @@ final class XfsLogIntentsTest {
   }
 
   private static XlogIntent efi(long start, long length) {
-    return intent(EFI, new XlogIntent.Extent(0, start, 0, length, 0));
+    return intent(XlogFormat.XFS_LI_EFI, new XlogIntent.Extent(0, start, 0, length, 0));
   }
 
   private static XlogIntent rui(long owner, long start, long offset, long length, int flags) {
-    return intent(RUI, new XlogIntent.Extent(owner, start, offset, length, flags));
+    return intent(
+        XlogFormat.XFS_LI_RUI, new XlogIntent.Extent(owner, start, offset, length, flags));
   }
 
   private static XlogIntent cui(long start, long length, int flags) {
-    return intent(CUI, new XlogIntent.Extent(0, start, 0, length, flags));
+    return intent(XlogFormat.XFS_LI_CUI, new XlogIntent.Extent(0, start, 0, length, flags));
   }
 
   private static XlogIntent bui(long owner, long start, long offset, long length, int flags) {
-    return intent(BUI, new XlogIntent.Extent(owner, start, offset, length, flags));
+    return intent(
+        XlogFormat.XFS_LI_BUI, new XlogIntent.Extent(owner, start, offset, length, flags));
   }
 
   /** The state of a test: two files, of which one may share the blocks of the other. */
@@ -214,7 +213,7 @@ final class XfsLogIntentsTest {
           state.own(inodes, XfsOwner.INODES);
           state.intents.add(
               intent(
-                  EFI,
+                  XlogFormat.XFS_LI_EFI,
                   new XlogIntent.Extent(0, data.fsb(), 0, LEN, 0),
                   new XlogIntent.Extent(0, block.fsb() + 1, 0, 1, 0)));
           state.intents.add(efi(block.fsb(), 1));
@@ -404,7 +403,7 @@ final class XfsLogIntentsTest {
     long outside = state.tree.mp.sb().dblocks * 8;
     XlogIntent two =
         intent(
-            BUI,
+            XlogFormat.XFS_LI_BUI,
             new XlogIntent.Extent(ino, fsb, 0, 1, BMAP_MAP),
             new XlogIntent.Extent(ino, fsb, 1, 1, BMAP_MAP));
     return List.of(
