@@ -26,8 +26,7 @@ import io.pollux.xfs.ag.XfsIunlink;
 import io.pollux.xfs.ag.XfsRefcountTree;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsSb;
-import io.pollux.xfs.log.XlogDevice;
-import io.pollux.xfs.log.XlogFind;
+import io.pollux.xfs.log.XlogRecovery;
 import io.pollux.xfs.trans.XfsTrans;
 import io.pollux.xfs.trans.XfsTransMount;
 import java.util.Objects;
@@ -106,8 +105,10 @@ final class XfsMount extends SuperBlock {
       if (!readOnly) {
         sb.checkWritable();
       }
+      XlogRecovery recovery = null;
       if (!norecovery) {
-        XlogFind.requireClean(current, new XlogDevice(target, sb));
+        recovery = replay(current, target, sb);
+        sb = recovery == null ? sb : readSb(current, target); // it may have grown
       }
       XfsMount mp = new XfsMount(current, sb, target, readOnly, norecovery);
       XfsInode root = mp.iget(current, sb.rootIno);
@@ -115,6 +116,9 @@ final class XfsMount extends SuperBlock {
         throw XfsError.corrupt("the root of the filesystem is not a directory");
       }
       mp.root = root;
+      if (recovery != null) {
+        mp.finishRecovery(current, recovery);
+      }
       if (!readOnly) {
         mp.startWriting(current);
       }
@@ -123,6 +127,24 @@ final class XfsMount extends SuperBlock {
       target.drop();
       throw e;
     }
+  }
+
+  /** Replays the log if it is dirty. Returns null if it is clean. */
+  @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xfs_log_mount")
+  private static @Nullable XlogRecovery replay(Task current, BufCache target, XfsSb sb)
+      throws ErrnoException {
+    XlogRecovery recovery = XlogRecovery.find(current, target, new XfsLogTypes(sb));
+    if (recovery.clean()) {
+      return null;
+    }
+    recovery.replay();
+    return recovery;
+  }
+
+  /** Finishes what the log has begun, and makes it clean. */
+  @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xfs_log_mount_finish")
+  private void finishRecovery(Task current, XlogRecovery recovery) throws ErrnoException {
+    recovery.finish();
   }
 
   /** Prepares the first mount for writing, or a remount. */
