@@ -141,9 +141,28 @@ final class XfsMount extends SuperBlock {
     return recovery;
   }
 
-  /** Finishes what the log has begun, and makes it clean. */
+  /**
+   * Finishes what the log has begun, and makes it clean when that is on the disk. After an error
+   * the log is as it was.
+   */
   @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xfs_log_mount_finish")
   private void finishRecovery(Task current, XlogRecovery recovery) throws ErrnoException {
+    try {
+      XfsLogIntents.finish(current, this, recovery.intents());
+    } catch (ErrnoException e) {
+      sbBuf.unmark(current, trans); // the next recovery counts again
+      throw e;
+    }
+    int written = bufs.cache().writeBack(current);
+    int flushed = bdev().flushAndWait(current);
+    int result = firstError(written, flushed);
+    if (result == 0) {
+      result = sbBuf.unmark(current, trans);
+    }
+    if (result != 0) {
+      throw new ErrnoException(
+          -result, bdev().name() + ": what the log had begun could not be written");
+    }
     recovery.finish();
   }
 

@@ -109,12 +109,6 @@ public final class XlogRecovery {
     XlogReader reader = new XlogReader(current, device);
     reader.pass(head.tailBlock(), head.block(), new XlogTransactions(replay::first));
     intents = replay.intents();
-    if (!intents.isEmpty()) {
-      throw new ErrnoException(
-          Errno.EOPNOTSUPP,
-          "the log has changes that were begun and not finished, which are not supported:"
-              + " mount it with Linux once");
-    }
     reader.pass(head.tailBlock(), head.block(), new XlogTransactions(replay::second));
     buffers.writeAll();
     flush();

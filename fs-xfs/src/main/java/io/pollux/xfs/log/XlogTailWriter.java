@@ -7,7 +7,6 @@ import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsError;
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 
 /**
  * Writes to the head of a log of which everything is in place: it overwrites what a torn write left
@@ -103,7 +102,8 @@ public final class XlogTailWriter {
     int least = (headerBbs + 1) << XlogFormat.BB_SHIFT;
     int bytes = (least + device.unit() - 1) / device.unit() * device.unit();
     int length = bytes - (headerBbs << XlogFormat.BB_SHIFT);
-    ByteBuffer all = ByteBuffer.allocate(bytes);
+    byte[] made = new byte[bytes];
+    ByteBuffer all = ByteBuffer.wrap(made);
     header(all, 0, head.lsn(), head.lsn());
     all.putInt(XlogFormat.H_LEN, length);
     all.putInt(XlogFormat.H_PREV_BLOCK, head.previous());
@@ -118,15 +118,15 @@ public final class XlogTailWriter {
         body + XlogFormat.OP_HEADER_BYTES,
         Short.reverseBytes((short) XlogFormat.XLOG_UNMOUNT_TYPE));
     pack(all, head, headerBbs, length);
-    return all.array();
+    all.putInt(XlogFormat.H_CRC, Integer.reverseBytes(crc(head, made)));
+    return made;
   }
 
-  /** Stores the cycle in each block, and then the checksum. */
+  /** Stores the cycle in each block. */
   @LinuxSource(
       file = "fs/xfs/xfs_log.c",
       name = {"xlog_pack_data", "xlog_split_iclog"})
-  private void pack(ByteBuffer all, XlogHead head, int headerBbs, int length)
-      throws ErrnoException {
+  private void pack(ByteBuffer all, XlogHead head, int headerBbs, int length) {
     int bodyBbs = length >> XlogFormat.BB_SHIFT;
     for (int i = 0; i < bodyBbs; i++) {
       int at = (headerBbs + i) << XlogFormat.BB_SHIFT;
@@ -136,11 +136,12 @@ public final class XlogTailWriter {
     for (int i = 1; i < headerBbs; i++) {
       all.putInt(i << XlogFormat.BB_SHIFT, cycleOf(head, i));
     }
-    byte[] bytes = Arrays.copyOf(all.array(), all.capacity());
-    BufData data = new BufData(bytes, 0, "log", XfsError.EFSCORRUPTED);
-    XlogRecord record = XlogRecord.decode(device, head.block(), data);
-    int crc = XlogReader.crc(record, data, XlogFormat.XLOG_REC_SIZE);
-    all.putInt(XlogFormat.H_CRC, Integer.reverseBytes(crc));
+  }
+
+  private int crc(XlogHead head, byte[] record) throws ErrnoException {
+    BufData data = new BufData(record.clone(), 0, "log", XfsError.EFSCORRUPTED);
+    return XlogReader.crc(
+        XlogRecord.decode(device, head.block(), data), data, XlogFormat.XLOG_REC_SIZE);
   }
 
   /** The cycle of a block of the record: the next one after the end of the ring. */

@@ -76,7 +76,7 @@ final class RecoveryRun {
       }
     } catch (AssertionError | RuntimeException e) {
       bad++;
-      result = e.toString();
+      result = e.toString().lines().filter(l -> !l.startsWith(" ")).limit(12).toList().toString();
       keep(image, directory, name);
     }
     System.out.println(name + " " + what + ": " + result);
