@@ -57,8 +57,8 @@ final class XfsLogIntents {
   }
 
   /**
-   * Finishes intents. At mount, from process context. The blocks that trees may need are set aside
-   * first, as for any change.
+   * Finishes intents. At mount, from process context. What trees may need has been set aside by
+   * {@link XfsAlloc#reserve}.
    *
    * @param current the calling task
    * @param mp the mount
@@ -73,7 +73,6 @@ final class XfsLogIntents {
     for (XlogIntent each : intents) {
       XfsLogIntentCheck.check(mp.sb(), each);
     }
-    mp.alloc().reserve(current);
     try (XfsTrans tp = mp.trans().begin(current, 0)) {
       XfsLogIntents work = new XfsLogIntents(mp, tp);
       for (XlogIntent each : intents) {

@@ -148,7 +148,10 @@ final class XfsMount extends SuperBlock {
   @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xfs_log_mount_finish")
   private void finishRecovery(Task current, XlogRecovery recovery) throws ErrnoException {
     try {
+      alloc.reserve(current);
       XfsLogIntents.finish(current, this, recovery.intents());
+      inactive.recover(current);
+      XfsReflink.recoverCow(current, this);
     } catch (ErrnoException e) {
       sbBuf.unmark(current, trans); // the next recovery counts again
       throw e;

@@ -70,10 +70,15 @@ public final class DirtyImages implements AutoCloseable {
    * @param geometry options of mkfs.xfs
    * @param seed of the operations, which repeat themselves with one process
    * @param processes that work at once
-   * @param many whether files get many extents, whose removal takes several transactions
-   * @param syncs whether another process syncs all the time
+   * @param mode "m": files get many extents, whose removal takes several transactions; "s": another
+   *     process syncs all the time; "u": each process has many open files without a name
    */
-  public record Work(String geometry, long seed, int processes, boolean many, boolean syncs) {}
+  public record Work(String geometry, long seed, int processes, String mode) {
+    /** With two of the modes. */
+    public Work(String geometry, long seed, int processes, boolean many, boolean syncs) {
+      this(geometry, seed, processes, (many ? "m" : "") + (syncs ? "s" : ""));
+    }
+  }
 
   private final Path directory;
   private final Path stage;
@@ -175,13 +180,12 @@ public final class DirtyImages implements AutoCloseable {
   }
 
   private Process start(Work work, Path root) throws IOException {
-    String mode = (work.many() ? "m" : "") + (work.syncs() ? "s" : "");
     return new ProcessBuilder(
             program.toString(),
             root.toString(),
             Long.toString(work.seed()),
             Integer.toString(work.processes()),
-            mode)
+            work.mode())
         .redirectErrorStream(true)
         .redirectOutput(directory.resolve("said").toFile())
         .start();

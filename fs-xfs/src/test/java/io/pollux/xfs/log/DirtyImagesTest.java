@@ -14,20 +14,19 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class DirtyImagesTest {
-  /** The images are what they are meant to be, and the comparison sees a difference. */
+  /** The image is what it is meant to be, and the comparison sees a difference. */
   @Test
-  void imagesAreDirtyAndLinuxRecoversThem(@TempDir Path directory) throws Exception {
+  void linuxRecoversAnImage(@TempDir Path directory) throws Exception {
     try (DirtyImages images = new DirtyImages(directory)) {
-      Work work = new Work("-m rmapbt=1 -l size=16m", 1, 2, true, true);
-      List<Path> made = images.make(work, Way.CUT, 300, 2);
-      assertThat(made).hasSize(2);
-      for (Path image : made) {
-        assertThat(HostTool.tryRun("xfs_repair", "-n", image.toString()).output())
-            .contains("valuable metadata changes in a log");
-        images.compare(image, images::recover);
-        assertThatThrownBy(() -> images.compare(image, DirtyImagesTest::loseTheLog))
-            .isInstanceOf(AssertionError.class);
-      }
+      Work work = new Work("-m rmapbt=1 -l size=16m", 1, 2, "ms");
+      List<Path> made = images.make(work, Way.CUT, 300, 1);
+      assertThat(made).hasSize(1);
+      Path image = made.getFirst();
+      assertThat(HostTool.tryRun("xfs_repair", "-n", image.toString()).output())
+          .contains("valuable metadata changes in a log");
+      images.compare(image, images::recover);
+      assertThatThrownBy(() -> images.compare(image, DirtyImagesTest::loseTheLog))
+          .isInstanceOf(AssertionError.class);
     }
   }
 

@@ -7,8 +7,8 @@
  *
  * Each process has its own directories and generator, so with one process a seed repeats its
  * operations. MODE has letters: "m" for many extents, whose removal takes several transactions,
- * and "s" for one more process that only syncs, so that a chain of transactions falls into several
- * checkpoints. A process writes a dot to the standard output after each 64 operations.
+ * "s" for one more process that only syncs, so that a chain of transactions falls into several
+ * checkpoints, and "u" for many open files without a name. A process writes a dot to the standard output after each 64 operations.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,12 +22,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { DIRS = 6, FILES = 40, OPEN = 300, BLOCK = 4096, MOST = 1 << 19 };
+enum { DIRS = 6, FILES = 40, OPEN = 300, UNLINKED = 3000, BLOCK = 4096, MOST = 1 << 19 };
 
 static uint64_t state;
 static int many;
@@ -250,7 +251,26 @@ static void sync_always(const char *top)
 	}
 }
 
-static void work(const char *top, unsigned number)
+/* Fills all lists of a group with inodes that have data, and takes some out again. */
+static void unlink_open(void)
+{
+	struct rlimit limit = { .rlim_cur = 2 * UNLINKED, .rlim_max = 2 * UNLINKED };
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		_exit(1);
+	for (unsigned i = 0; i < UNLINKED; i++) {
+		int fd = did(open("d0", O_TMPFILE | O_RDWR, 0600));
+
+		if (fd < 0)
+			_exit(1);
+		if (i % 8 == 0)
+			put(fd, 0, 1 + rnd(5000));
+		if (rnd(6) == 0)
+			close(fd);
+	}
+}
+
+static void work(const char *top, unsigned number, int unlinked)
 {
 	char path[64];
 
@@ -261,6 +281,8 @@ static void work(const char *top, unsigned number)
 		snprintf(path, sizeof(path), "d%u", i);
 		mkdir(path, 0755);
 	}
+	if (unlinked)
+		unlink_open();
 	for (unsigned long done = 1;; done++) {
 		step();
 		if (done % 64 == 0 && write(1, ".", 1) < 0)
@@ -291,7 +313,7 @@ int main(int argc, char **argv)
 				rnd(2);
 			if (i == processes)
 				sync_always(argv[1]);
-			work(argv[1], i);
+			work(argv[1], i, strchr(argv[4], 'u') != NULL);
 		}
 	}
 	while (wait(NULL) > 0)
