@@ -33,6 +33,7 @@ public final class DirtyImages implements AutoCloseable {
   /** Bytes of an image. With the log of 16 MiB in {@link #GEOMETRIES} it wraps soon. */
   private static final long BYTES = 160L << 20;
 
+  private static final long MEMORY_BYTES = 3L << 30;
   private static final int TURNS = 100; // of an unmount
   private static final long STAGE_BYTES = 8L << 30; // sparse
 
@@ -80,6 +81,7 @@ public final class DirtyImages implements AutoCloseable {
     }
   }
 
+  private final Path given;
   private final Path directory;
   private final Path stage;
   private final Path program;
@@ -88,10 +90,11 @@ public final class DirtyImages implements AutoCloseable {
   /**
    * Makes the stage.
    *
-   * @param directory an empty directory
+   * @param given an empty directory, for the case that memory has no room for the images
    */
-  public DirtyImages(Path directory) throws IOException, InterruptedException {
-    this.directory = directory;
+  public DirtyImages(Path given) throws IOException, InterruptedException {
+    this.given = given;
+    directory = fast(given);
     for (String tool : List.of("mkfs.xfs", "xfs_io", "xfs_repair", "getfattr", "cc", "mount")) {
       HostTool.require(tool);
     }
@@ -115,6 +118,14 @@ public final class DirtyImages implements AutoCloseable {
     HostTool.run("mount", "-t", "xfs", "-o", "loop", disk.toString(), stage.toString());
   }
 
+  /** A directory in memory, because Linux syncs all the time. The images need no durable disk. */
+  private static Path fast(Path given) throws IOException {
+    Path memory = Path.of("/dev/shm");
+    boolean room =
+        Files.isWritable(memory) && Files.getFileStore(memory).getUsableSpace() > MEMORY_BYTES;
+    return room ? Files.createTempDirectory(memory, "dirty") : given;
+  }
+
   @Override
   public void close() throws IOException {
     try {
@@ -122,7 +133,12 @@ public final class DirtyImages implements AutoCloseable {
     } catch (InterruptedException e) {
       throw new IOException(e);
     }
-    Files.deleteIfExists(directory.resolve("stage.image"));
+    for (String name : List.of("stage.image", "stage", "root", "said", "dirty", "dirty.c")) {
+      Files.deleteIfExists(directory.resolve(name));
+    }
+    if (!directory.equals(given)) {
+      Files.delete(directory);
+    }
   }
 
   /**
