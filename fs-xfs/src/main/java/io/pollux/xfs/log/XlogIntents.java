@@ -42,7 +42,7 @@ final class XlogIntents {
 
   private static List<Extent> extents(int type, BufData format) throws ErrnoException {
     long count = le32(format, XlogFormat.INTENT_NEXTENTS) & 0xffff_ffffL;
-    long room = format.size() - XlogFormat.INTENT_EXTENTS;
+    int room = format.size() - XlogFormat.INTENT_EXTENTS;
     int bytes =
         switch (type) {
           case XlogFormat.XFS_LI_EFI ->

@@ -26,4 +26,11 @@ final class OurRecovery {
       sb.unmount(made.current());
     }
   }
+
+  /** Checks without changing anything. */
+  static void check(Path image) throws IOException, ErrnoException {
+    try (MadeImage made = new MadeImage(image, 512)) {
+      new XfsFileSystem().check(made.current(), made.disk(), Options.parse(""), said -> {});
+    }
+  }
 }
