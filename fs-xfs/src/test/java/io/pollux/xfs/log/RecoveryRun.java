@@ -45,7 +45,8 @@ final class RecoveryRun {
 
   private void round(DirtyImages images, Path directory, String geometry, long seed)
       throws Exception {
-    Way way = Way.values()[Math.floorMod(seed, Way.values().length)];
+    List<Way> ways = List.of(Way.values());
+    Way way = ways.get(Math.floorMod(seed, ways.size()));
     boolean many = seed % 3 == 0;
     Work work = new Work(geometry, seed, 1 + (int) (seed % 4), many, seed % 2 == 0);
     int millis = 200 + (int) (seed * 37 % 900);
