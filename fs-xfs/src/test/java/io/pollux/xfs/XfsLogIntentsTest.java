@@ -22,6 +22,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.core.ErrnoException;
+import io.pollux.core.Options;
 import io.pollux.core.vfs.File;
 import io.pollux.uapi.Fcntl;
 import io.pollux.xfs.ag.XfsAlloc.Extent;
@@ -30,6 +31,7 @@ import io.pollux.xfs.format.XfsDinode;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.log.XlogFormat;
 import io.pollux.xfs.log.XlogIntent;
+import io.pollux.xfs.mkfs.MadeImage;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -172,6 +174,16 @@ final class XfsLogIntentsTest {
     }
   }
 
+  /** Owners of free blocks are damage that only the check of this project finds. */
+  private static void assertSound(Path image) throws Exception {
+    LinuxXfs.assertSound(image);
+    List<String> damage = new ArrayList<>();
+    try (MadeImage made = new MadeImage(image, 512)) {
+      new XfsFileSystem().check(made.current(), made.disk(), Options.none(), damage::add);
+    }
+    assertThat(damage).isEmpty();
+  }
+
   private interface Work {
     void run(State state) throws ErrnoException;
   }
@@ -186,7 +198,7 @@ final class XfsLogIntentsTest {
       state.finish();
       XfsReflink.recoverCow(state.tree.tree.current, state.tree.mp);
     }
-    LinuxXfs.assertSound(image);
+    assertSound(image);
     try (State state = new State(new WritableTree(image))) {
       for (String path : List.of("/a", "/b")) {
         File open = state.tree.open(path, Fcntl.O_TRUNC);
@@ -197,7 +209,7 @@ final class XfsLogIntentsTest {
       }
       assertThat(state.free()).isEqualTo(before);
     }
-    LinuxXfs.assertSound(image);
+    assertSound(image);
   }
 
   @ParameterizedTest(name = "mkfs.xfs {0}")
@@ -460,7 +472,7 @@ final class XfsLogIntentsTest {
       state.intents.add(bui(state.file.ino(), one.fsb(), 0, 11, BMAP_MAP)); // overlaps
       assertThatThrownBy(state::finish).isInstanceOf(ErrnoException.class);
     }
-    LinuxXfs.assertSound(image);
+    assertSound(image);
   }
 
   @Test
@@ -481,6 +493,6 @@ final class XfsLogIntentsTest {
       state.intents.add(efi(one.fsb(), 1));
       state.finish();
     }
-    LinuxXfs.assertSound(image);
+    assertSound(image);
   }
 }
