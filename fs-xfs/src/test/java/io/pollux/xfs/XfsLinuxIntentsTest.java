@@ -60,7 +60,7 @@ final class XfsLinuxIntentsTest {
       int lists = 0;
       for (long agno = 0; agno < sb.agCount; agno++) {
         for (int bucket = 0; bucket < BUCKETS; bucket++) {
-          long at = sb.agHeader(agno, 2) + UNLINKED + 4 * bucket;
+          long at = sb.agHeader(agno, 2) + UNLINKED + 4L * bucket;
           lists += made.contents().get(BE32, at) == -1 ? 0 : 1;
         }
       }
