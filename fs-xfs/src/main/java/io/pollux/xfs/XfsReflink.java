@@ -236,7 +236,7 @@ final class XfsReflink {
 
   /**
    * Frees the space that Linux has set aside for copies on write that it did not finish. After the
-   * recovery of a log, from process context: nobody uses that space then.
+   * recovery of a log, from process context. No task uses that space then.
    *
    * @param current the calling task
    * @param mp the filesystem
