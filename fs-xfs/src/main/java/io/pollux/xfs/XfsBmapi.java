@@ -104,8 +104,8 @@ final class XfsBmapi {
     return sb.extentValid(there, 1) ? there : fsb;
   }
 
-  private static XfsOwner owner(XfsForkEdit fork, long off, boolean unwritten)
-      throws ErrnoException {
+  /** The owner of blocks that a fork maps. */
+  static XfsOwner owner(XfsForkEdit fork, long off, boolean unwritten) throws ErrnoException {
     XfsOwner owner = XfsOwner.of(fork.inode().ino(), off, fork.isAttr(), unwritten);
     return !fork.isAttr() && fork.inode().reflink() ? owner : owner.alone();
   }

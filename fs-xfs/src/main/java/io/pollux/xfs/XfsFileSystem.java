@@ -12,6 +12,8 @@ import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.check.XfsCheck;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.log.XlogDevice;
+import io.pollux.xfs.log.XlogFind;
 import io.pollux.xfs.mkfs.XfsMkfs;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -104,7 +106,7 @@ public final class XfsFileSystem implements FileSystemType {
   private static void checkLog(Task current, BufCache cache, XfsSb sb, Consumer<String> damage)
       throws ErrnoException {
     try {
-      new XlogCheck(current, cache, sb).requireClean();
+      XlogFind.requireClean(current, new XlogDevice(cache, sb));
     } catch (ErrnoException e) {
       if (e.errno() != XfsError.EFSCORRUPTED) {
         throw e;

@@ -26,6 +26,7 @@ import io.pollux.xfs.ag.XfsIunlink;
 import io.pollux.xfs.ag.XfsRefcountTree;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsSb;
+import io.pollux.xfs.log.XlogRecovery;
 import io.pollux.xfs.trans.XfsTrans;
 import io.pollux.xfs.trans.XfsTransMount;
 import java.util.Objects;
@@ -99,35 +100,69 @@ final class XfsMount extends SuperBlock {
     options.requireAllKnown("xfs");
     checkOptions(bdev, readOnly, norecovery);
     BufCache target = new BufCache(bdev, BUF_CACHE_BYTES, XfsError.EFSCORRUPTED);
+    XfsMount mp = null;
     try {
       XfsSb sb = readSb(current, target);
       if (!readOnly) {
         sb.checkWritable();
       }
+      XlogRecovery recovery = null;
       if (!norecovery) {
-        new XlogCheck(current, target, sb).requireClean();
+        recovery = XlogRecovery.find(current, target, new XfsLogTypes(sb));
+        if (!recovery.clean()) {
+          recovery.replay();
+          sb = readSb(current, target); // it may have grown
+        }
       }
-      XfsMount mp = new XfsMount(current, sb, target, readOnly, norecovery);
+      mp = new XfsMount(current, sb, target, readOnly, norecovery);
       XfsInode root = mp.iget(current, sb.rootIno);
       if (!root.isType(StatMode.S_IFDIR)) {
         throw XfsError.corrupt("the root of the filesystem is not a directory");
       }
       mp.root = root;
-      if (!readOnly) {
-        mp.startWriting(current);
-      }
+      mp.start(current, recovery);
       return mp;
     } catch (Throwable e) {
+      if (mp != null) {
+        mp.trans.dropLog();
+      }
       target.drop();
       throw e;
     }
   }
 
+  /** Opens the log, and finishes what it has begun. */
+  private void start(Task current, @Nullable XlogRecovery recovery) throws ErrnoException {
+    if (recovery == null || (readOnly() && recovery.clean())) {
+      return;
+    }
+    trans.startLog(recovery.open());
+    if (!recovery.clean()) {
+      finishRecovery(current, recovery);
+    }
+    if (!readOnly()) {
+      startWriting(current);
+    } else {
+      int result = clean(current);
+      if (result != 0) {
+        throw new ErrnoException(-result, bdev().name() + ": the recovery could not be written");
+      }
+    }
+  }
+
+  /** Finishes what the log has begun, all in one checkpoint: until then, recovery does it again. */
+  @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xfs_log_mount_finish")
+  private void finishRecovery(Task current, XlogRecovery recovery) throws ErrnoException {
+    alloc.reserve(current);
+    trans.cil().hold(current, true);
+    XfsLogIntents.finish(current, this, recovery.intents());
+    trans.cil().hold(current, false);
+    inactive.recover(current);
+    XfsReflink.recoverCow(current, this);
+  }
+
   /** Prepares the first mount for writing, or a remount. */
   private void startWriting(Task current) throws ErrnoException {
-    if (!trans.hasLog()) {
-      trans.startLog(new XlogCheck(current, bufs.cache(), sb).open());
-    }
     alloc.reserve(current);
     inactive.recover(current);
   }
@@ -373,7 +408,12 @@ final class XfsMount extends SuperBlock {
       file = "fs/xfs/xfs_log.c",
       name = {"xfs_log_quiesce", "xfs_log_clean"})
   private int quiesce(Task current) {
-    int result = firstError(sync(current), sbBuf.storeCounters(current, trans));
+    int result = sync(current);
+    return result != 0 ? result : clean(current);
+  }
+
+  private int clean(Task current) {
+    int result = sbBuf.storeCounters(current, trans);
     result = result != 0 ? result : trans.pushAll(current);
     result = result != 0 ? result : bdev().flushAndWait(current);
     return result != 0 ? result : trans.writeUnmount(current);
@@ -401,6 +441,9 @@ final class XfsMount extends SuperBlock {
     }
     if (!toReadOnly) {
       sb.checkWritable();
+      if (!trans.hasLog()) {
+        trans.startLog(XlogRecovery.find(current, bufs.cache(), new XfsLogTypes(sb)).open());
+      }
       startWriting(current);
       return;
     }

@@ -18,6 +18,7 @@ import io.pollux.xfs.ag.XfsRefcountTree.Reach;
 import io.pollux.xfs.format.XfsDinode;
 import io.pollux.xfs.format.XfsSb;
 import io.pollux.xfs.trans.XfsTrans;
+import java.util.List;
 
 /** Files that share blocks: clones share them, and writes get copies of their own. */
 @LinuxSource(file = "fs/xfs/xfs_reflink.c")
@@ -237,6 +238,40 @@ final class XfsReflink {
       }
     }
     to.growSize(size);
+  }
+
+  /**
+   * Frees the space that Linux has set aside for copies on write that it did not finish. After the
+   * recovery of a log, from process context. No task uses that space then.
+   *
+   * @param current the calling task
+   * @param mp the filesystem
+   * @throws ErrnoException damage, or the device's error
+   */
+  @LinuxSource(file = "fs/xfs/xfs_reflink.c", name = "xfs_reflink_recover_cow")
+  static void recoverCow(Task current, XfsMount mp) throws ErrnoException {
+    long groups = mp.sb().reflink ? mp.sb().agCount : 0;
+    for (long agno = 0; agno < groups; agno++) {
+      boolean more = true;
+      while (more) { // each turn takes records out of the tree
+        more = recoverSome(current, mp, agno);
+      }
+    }
+  }
+
+  private static boolean recoverSome(Task current, XfsMount mp, long agno) throws ErrnoException {
+    try (XfsTrans tp = mp.trans().begin(current, 0)) {
+      List<Extent> left = mp.refcounts().leftovers(tp, agno);
+      for (Extent each : left) {
+        mp.refcounts().takeBack(tp, each.fsb(), each.len());
+        mp.alloc().free(tp, each.fsb(), each.len(), XfsOwner.COW);
+        tp.roll();
+      }
+      if (!left.isEmpty()) {
+        tp.commit();
+      }
+      return !left.isEmpty();
+    }
   }
 
   /** Sets the flag that both may share blocks. */

@@ -5,8 +5,8 @@
  * io.pollux.block.buffer}), which C calls xfs_buf, and every change of it is in a transaction
  * ({@link io.pollux.xfs.trans}).
  *
- * <p>{@link io.pollux.xfs.XfsFileSystem} checks the superblock ({@code XfsSb}) and the log ({@code
- * XlogCheck}) and makes an {@code XfsMount}, which owns the other parts:
+ * <p>{@link io.pollux.xfs.XfsFileSystem} checks the superblock ({@code XfsSb}) and the log ({@link
+ * io.pollux.xfs.log}) and makes an {@code XfsMount}, which owns the other parts:
  *
  * <ul>
  *   <li>{@code XfsIcache} finds inodes by number. {@code XfsInodeBuf} decodes them, {@code

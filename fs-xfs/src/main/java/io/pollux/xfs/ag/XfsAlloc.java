@@ -183,8 +183,9 @@ public final class XfsAlloc {
   }
 
   /**
-   * Makes the free list long enough for a change of the trees of free space or of owners, and not
-   * longer. If there is no space it stays short, and only a change that needs it fails.
+   * Makes the free list long enough for a change of the trees of free space or of owners, and gives
+   * back what it has more. If there is no space it stays short, and only a change that needs it
+   * fails.
    *
    * @param tp the transaction
    * @param agno a valid group
@@ -193,20 +194,27 @@ public final class XfsAlloc {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_alloc.c", name = "xfs_alloc_fix_freelist")
   public void fixFreelist(XfsTrans tp, long agno) throws ErrnoException {
     TransBuf agf = ags.agf(tp, agno);
-    for (int i = 0; i < XfsAgs.agflSlots(sb) + MORE_TURNS; i++) {
-      long excess = agf.data().u32(XfsAgf.FLCOUNT) - listLength(agf.data());
-      if (excess == 0) {
-        return;
+    int turns = XfsAgs.agflSlots(sb) + MORE_TURNS;
+    // A block that is given back may split a tree, and its removal may join the nodes again: after
+    // the list was filled it may be longer than it must, and is not shortened again.
+    while (excess(agf) > 0 && turns-- > 0) {
+      long agbno = list(tp, agno).take(false);
+      rmap.remove(tp, agno, agbno, 1, XfsOwner.AG);
+      new FreeSpace(this, tp, agno).give(new XfsAllocRec(agbno, 1));
+    }
+    while (excess(agf) < 0) {
+      if (turns-- <= 0) {
+        throw agf.data().corrupt("its free list can't be filled");
       }
-      if (excess > 0) {
-        long agbno = list(tp, agno).take(false);
-        rmap.remove(tp, agno, agbno, 1, XfsOwner.AG);
-        new FreeSpace(this, tp, agno).give(new XfsAllocRec(agbno, 1));
-      } else if (!fill(tp, agno, -excess)) {
+      if (!fill(tp, agno, -excess(agf))) {
         return;
       }
     }
-    throw agf.data().corrupt("its free list can't be filled");
+  }
+
+  /** How many blocks the free list has more than it must have, or fewer. */
+  private long excess(TransBuf agf) throws ErrnoException {
+    return agf.data().u32(XfsAgf.FLCOUNT) - listLength(agf.data());
   }
 
   /** Adds at most so many blocks to the free list. Returns whether there were any. */

@@ -42,6 +42,14 @@ public record XfsOwner(long owner, long offset, int flags, boolean shares) {
   @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_RMAP_OWN_REFC")
   public static final XfsOwner REFC = new XfsOwner(-8);
 
+  /** Space set aside for a copy on write. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "XFS_RMAP_OWN_COW")
+  public static final XfsOwner COW = new XfsOwner(-9);
+
+  /** Whatever owner is recorded, or none: the log does not say whose blocks it wants freed. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_rmap.h", name = "XFS_RMAP_OINFO_ANY_OWNER")
+  public static final XfsOwner ANY = new XfsOwner(-2);
+
   /** Not recorded by this call: the owner of data is recorded when it is mapped. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_rmap.h", name = "XFS_RMAP_OINFO_SKIP_UPDATE")
   public static final XfsOwner SKIP = new XfsOwner(-1);

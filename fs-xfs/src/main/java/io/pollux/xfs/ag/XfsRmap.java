@@ -145,8 +145,39 @@ public final class XfsRmap {
     }
     XfsBtreeCur<XfsRmapRec> cur = alloc.rmapbt(tp, agno);
     XfsRmapRec rec = owner.record(agbno, len);
-    XfsRmapRec there = covering(cur, mayShare(tp.sb(), owner), rec);
-    replace(cur, List.of(there), rest(there, rec));
+    XfsRmapRec there =
+        owner.equals(XfsOwner.ANY)
+            ? ofAnyOwner(cur, rec)
+            : covering(cur, mayShare(tp.sb(), owner), rec);
+    if (there != null) {
+      replace(cur, List.of(there), rest(there, rec));
+    }
+  }
+
+  /**
+   * The only record that has blocks of another, which must be all of them. Null if there is none:
+   * the owner was removed before its blocks.
+   */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_rmap.c", name = "xfs_rmap_unmap")
+  private static @Nullable XfsRmapRec ofAnyOwner(XfsBtreeCur<XfsRmapRec> cur, XfsRmapRec rec)
+      throws ErrnoException {
+    if (!cur.lookupLe(rec)) {
+      throw cur.corrupt("lacks a record of the group's headers");
+    }
+    XfsRmapRec there = cur.get();
+    if (there.end() <= rec.start()) {
+      if (!cur.next()) {
+        return null;
+      }
+      there = cur.get();
+    }
+    if (there.start() >= rec.end()) {
+      return null;
+    }
+    if (there.start() > rec.start() || there.end() < rec.end()) {
+      throw cur.corrupt("has only a part of the blocks to be freed: " + there + ", not " + rec);
+    }
+    return there;
   }
 
   // Search.

@@ -67,7 +67,6 @@ public final class XfsSb {
   private static final int MAX_INODE_BYTES = 2 << 10;
   private static final int MIN_AG_BLOCKS = 64;
   private static final long MAX_AG_BYTES = 1L << 40;
-  private static final int MAX_LOG_UNIT = 256 << 10;
   private static final long MAX_LOG_BYTES = 1L << 31;
 
   public final int blockSize;
@@ -77,10 +76,6 @@ public final class XfsSb {
   public final byte[] metaUuid; // stored in metadata
   public final long logStart; // fsb
   public final int logBlocks;
-
-  /** Bytes that the length of each record of the log is a multiple of. */
-  public final int logUnit;
-
   public final long rootIno;
   public final long agBlocks;
   public final long agCount;
@@ -147,7 +142,6 @@ public final class XfsSb {
     checkSizes();
     checkGroups(deviceBytes);
     logBlocks = checkLog();
-    logUnit = checkLogUnit();
     if (!inoValid(rootIno)) {
       throw disk.corrupt("the root directory is outside the filesystem");
     }
@@ -308,17 +302,6 @@ public final class XfsSb {
     return (int) blocks;
   }
 
-  private int checkLogUnit() throws ErrnoException {
-    long unit = disk.u32(XfsDsb.LOGSUNIT);
-    if (unit <= 1) { // none
-      return 1 << BB_SHIFT;
-    }
-    if (unit % (1 << BB_SHIFT) != 0 || unit > MAX_LOG_UNIT) {
-      throw disk.corrupt("records of the log can't be multiples of " + unit + " bytes");
-    }
-    return (int) unit;
-  }
-
   public static int log2(int powerOfTwo) {
     return Integer.numberOfTrailingZeros(powerOfTwo);
   }
@@ -455,6 +438,32 @@ public final class XfsSb {
   public long maxInodes() throws ErrnoException {
     long chunkBlocks = Math.max(1, INODES_PER_CHUNK >> inopbLog);
     return (dblocks * disk.u8(127) / 100 / chunkBlocks * chunkBlocks) << inopbLog;
+  }
+
+  /** The bytes that the length of a record of the log is a multiple of, 0 or 1 for any. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "sb_logsunit")
+  public long logUnit() throws ErrnoException {
+    return disk.u32(XfsDsb.LOGSUNIT);
+  }
+
+  /** Bytes of a sector of the log. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "sb_logsectsize")
+  public int logSectorBytes() throws ErrnoException {
+    int log = disk.u8(XfsDsb.LOGSECTLOG);
+    int bytes = disk.u16(XfsDsb.LOGSECTSIZE);
+    if (log == 0) {
+      return MIN_SECTOR_BYTES;
+    }
+    if (log < BB_SHIFT || bytes > MAX_SECTOR_BYTES || bytes != 1 << log) {
+      throw disk.corrupt("sectors of the log of " + bytes + " bytes");
+    }
+    return bytes;
+  }
+
+  /** Features of the log that a recovery must know. */
+  @LinuxSource(file = "fs/xfs/libxfs/xfs_format.h", name = "sb_features_log_incompat")
+  public int logIncompat() throws ErrnoException {
+    return disk.i32(XfsDsb.FEATURES_LOG_INCOMPAT);
   }
 
   /** Whether an inode number lies inside the filesystem. */

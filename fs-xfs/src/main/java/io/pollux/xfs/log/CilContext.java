@@ -65,6 +65,22 @@ final class CilContext {
     return cancelled.contains(position);
   }
 
+  /** Takes the freed block of a position out: it has new contents. */
+  void uncancel(long position) {
+    if (cancelled.remove(position)) {
+      items
+          .values()
+          .removeIf(
+              item -> {
+                boolean gone = item.cancelled() && item.buf.position() == position;
+                if (gone) {
+                  item.aborted();
+                }
+                return gone;
+              });
+    }
+  }
+
   void freed(long from, long count) {
     Map.Entry<Long, Long> before = freed.floorEntry(from);
     long start = before != null && before.getValue() >= from ? before.getKey() : from;

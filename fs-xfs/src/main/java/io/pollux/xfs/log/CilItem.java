@@ -37,15 +37,15 @@ final class CilItem {
   CilItem(Buf buf, int inodeSize) {
     this.buf = buf;
     this.inodeSize = inodeSize;
-    chunks = new boolean[buf.length() + XlogFormat.BLF_CHUNK - 1 >> XlogFormat.BLF_SHIFT];
+    chunks = new boolean[buf.length() + XlogFormat.XFS_BLF_CHUNK - 1 >> XlogFormat.XFS_BLF_SHIFT];
     inodes = new int[buf.length() / inodeSize];
   }
 
   /** What a change of a block takes in the log, at most. */
   static long logBytes(int length, @Nullable BufData before, @Nullable BufData after, int inodeSize)
       throws ErrnoException {
-    int chunk = XlogFormat.BLF_CHUNK;
-    long bytes = XlogFormat.BUF_LOG_FORMAT_BYTES + 2 * XlogFormat.OP_BYTES + length / chunk;
+    int chunk = XlogFormat.XFS_BLF_CHUNK;
+    long bytes = XlogFormat.BLF_DATA_MAP + 2 * XlogFormat.OP_HEADER_BYTES + length / chunk;
     if (after == null) {
       return bytes;
     }
@@ -55,7 +55,7 @@ final class CilItem {
       if (before != null && before.equalsAt(after, at, Math.min(chunk, length - at))) {
         continue;
       }
-      bytes += chunk + XlogFormat.OP_BYTES;
+      bytes += chunk + XlogFormat.OP_HEADER_BYTES;
       if (inodes && before != null && at / inodeSize != inode) {
         inode = at / inodeSize;
         bytes += XfsInodeItem.logBytes(inodeSize);
@@ -92,8 +92,9 @@ final class CilItem {
       }
     } else {
       for (int i = 0; i < chunks.length; i++) {
-        int at = i << XlogFormat.BLF_SHIFT;
-        chunks[i] |= !before.equalsAt(after, at, Math.min(XlogFormat.BLF_CHUNK, after.size() - at));
+        int at = i << XlogFormat.XFS_BLF_SHIFT;
+        chunks[i] |=
+            !before.equalsAt(after, at, Math.min(XlogFormat.XFS_BLF_CHUNK, after.size() - at));
       }
     }
     if (kind.isInodes()) {
@@ -145,8 +146,8 @@ final class CilItem {
   }
 
   private boolean anyLogged(int from, int length) {
-    int first = from >> XlogFormat.BLF_SHIFT;
-    int end = from + length + XlogFormat.BLF_CHUNK - 1 >> XlogFormat.BLF_SHIFT;
+    int first = from >> XlogFormat.XFS_BLF_SHIFT;
+    int end = from + length + XlogFormat.XFS_BLF_CHUNK - 1 >> XlogFormat.XFS_BLF_SHIFT;
     for (int i = first; i < end; i++) {
       if (chunks[i]) {
         return true;
@@ -158,10 +159,10 @@ final class CilItem {
   void write(XlogWriter out) throws ErrnoException {
     BufData contents = data;
     if (contents == null) {
-      writeSegments(out, null, XlogFormat.BLF_CANCEL);
+      writeSegments(out, null, XlogFormat.XFS_BLF_CANCEL);
       return;
     }
-    int flags = Objects.requireNonNull(type).logType(contents) << XlogFormat.BLFT_SHIFT;
+    int flags = Objects.requireNonNull(type).logType(contents) << XlogFormat.XFS_BLFT_SHIFT;
     if (!isInodes() || whole()) {
       writeSegments(out, contents, flags);
       return;
@@ -170,7 +171,7 @@ final class CilItem {
     boolean unlinked = false;
     for (int i = 0; i < inodes.length; i++) {
       if ((inodes[i] & XfsInodeItem.NEXT_UNLINKED) != 0) {
-        pointers[i * inodeSize + XfsDinode.NEXT_UNLINKED >> XlogFormat.BLF_SHIFT] = true;
+        pointers[i * inodeSize + XfsDinode.NEXT_UNLINKED >> XlogFormat.XFS_BLF_SHIFT] = true;
         unlinked = true;
       }
       if ((inodes[i] & XfsInodeItem.CORE) != 0) {
@@ -187,7 +188,7 @@ final class CilItem {
           0,
           buf.length(),
           pointers,
-          flags | XlogFormat.BLF_INODE_BUF);
+          flags | XlogFormat.XFS_BLF_INODE_BUF);
     }
   }
 
@@ -217,23 +218,23 @@ final class CilItem {
       boolean[] logged,
       int flags)
       throws ErrnoException {
-    int first = from >> XlogFormat.BLF_SHIFT;
-    int count = length + XlogFormat.BLF_CHUNK - 1 >> XlogFormat.BLF_SHIFT;
+    int first = from >> XlogFormat.XFS_BLF_SHIFT;
+    int count = length + XlogFormat.XFS_BLF_CHUNK - 1 >> XlogFormat.XFS_BLF_SHIFT;
     int words = count + 31 >> 5;
-    byte[] format = new byte[XlogFormat.BUF_LOG_FORMAT_BYTES + 4 * words];
-    ByteBuffer header = XlogFormat.host(format);
+    byte[] format = new byte[XlogFormat.BLF_DATA_MAP + 4 * words];
+    ByteBuffer header = Xlog.host(format);
     int regions = 1;
     if (contents != null) {
       for (int i = 0; i < count; i++) {
         if (logged[first + i]) {
-          int word = XlogFormat.BUF_LOG_FORMAT_BYTES + 4 * (i >> 5);
+          int word = XlogFormat.BLF_DATA_MAP + 4 * (i >> 5);
           header.putInt(word, header.getInt(word) | 1 << i);
           regions += i > 0 && logged[first + i - 1] ? 0 : 1;
         }
       }
     }
     header
-        .putShort((short) XlogFormat.LI_BUF)
+        .putShort((short) XlogFormat.XFS_LI_BUF)
         .putShort((short) regions)
         .putShort((short) flags)
         .putShort((short) (length >> XlogFormat.BB_SHIFT))
@@ -249,8 +250,8 @@ final class CilItem {
         while (i + 1 < count && logged[first + i + 1]) {
           i++;
         }
-        int at = from + (start << XlogFormat.BLF_SHIFT);
-        int end = Math.min(from + length, from + (i + 1 << XlogFormat.BLF_SHIFT));
+        int at = from + (start << XlogFormat.XFS_BLF_SHIFT);
+        int end = Math.min(from + length, from + (i + 1 << XlogFormat.XFS_BLF_SHIFT));
         out.region(contents.copy(at, end - at));
       }
     }
@@ -266,16 +267,16 @@ final class CilItem {
   private int logBytes() {
     int segments = pieces == null ? 1 : pieces.length / 2;
     int sum =
-        segments * (XlogFormat.BUF_LOG_FORMAT_BYTES + XlogFormat.OP_BYTES) + chunks.length / 8 + 4;
+        segments * (XlogFormat.BLF_DATA_MAP + XlogFormat.OP_HEADER_BYTES) + chunks.length / 8 + 4;
     if (data == null) {
       return sum;
     }
     for (boolean chunk : chunks) {
-      sum += chunk ? XlogFormat.BLF_CHUNK + XlogFormat.OP_BYTES : 0;
+      sum += chunk ? XlogFormat.XFS_BLF_CHUNK + XlogFormat.OP_HEADER_BYTES : 0;
     }
     if (!whole()) {
       for (int changes : inodes) {
-        sum += changes == 0 ? 0 : XfsInodeItem.logBytes(inodeSize) + XlogFormat.BLF_CHUNK;
+        sum += changes == 0 ? 0 : XfsInodeItem.logBytes(inodeSize) + XlogFormat.XFS_BLF_CHUNK;
       }
     }
     return sum;

@@ -49,6 +49,7 @@ public final class XfsCil {
   private volatile long commits; // under the transaction lock
   private volatile long durable; // written by the task that pushes
   private volatile boolean broken;
+  private boolean held; // see hold; under the transaction lock
 
   /**
    * Creates the list.
@@ -92,6 +93,12 @@ public final class XfsCil {
           Errno.ENOSPC, "a change of " + bytes + " bytes is too large for the log");
     }
     long most = Math.min((long) log.size() << XlogFormat.BB_SHIFT, Integer.MAX_VALUE);
+    if (held) {
+      if (log.blocksFor(open.bytes() + bytes) > log.size() / 2) {
+        throw new ErrnoException(Errno.ENOSPC, "the log is too small to finish what it has begun");
+      }
+      return true;
+    }
     boolean full = used() + log.blocksFor(open.bytes() + bytes) > log.size() / 4 * 3;
     if (full || open.bytes() + bytes > Math.min(most / CHECKPOINT_PART, MOST_BYTES)) {
       int result = force(current, commits);
@@ -194,16 +201,38 @@ public final class XfsCil {
    */
   @LinuxSource(file = "fs/xfs/xfs_extent_busy.c", name = "xfs_extent_busy_search")
   public boolean busy(long from, long count) {
+    if (held) {
+      return false;
+    }
     CilContext now = writing;
     return open.busy(from, count) || now != null && now.busy(from, count);
   }
 
   /**
    * Returns whether the checkpoint that gathers frees the block of a buffer. It can't have its new
-   * contents, too.
+   * contents, too, so {@link #force} must come first.
    */
-  public boolean cancels(long position) {
+  public boolean mustForce(long position) {
+    if (held) {
+      open.uncancel(position); // recovery will not see what the log had of it before
+      return false;
+    }
     return open.cancels(position);
+  }
+
+  /**
+   * Gathers all commits from now on in one checkpoint, however large. After a recovery, while its
+   * intents are finished. Without other tasks.
+   *
+   * @param current the calling task
+   * @param hold false to write the checkpoint
+   * @throws ErrnoException EIO
+   */
+  public void hold(Task current, boolean hold) throws ErrnoException {
+    held = hold;
+    if (!hold && force(current, commits) != 0) {
+      throw new ErrnoException(Errno.EIO, "the log can't be written");
+    }
   }
 
   // The push.

@@ -74,10 +74,10 @@ final class XfsInodeItem {
 
   /** The bytes that an inode needs in the log, at most. */
   static int logBytes(int inodeSize) {
-    return XlogFormat.INODE_LOG_FORMAT_BYTES
+    return XlogFormat.INODE_FORMAT_BYTES
         + inodeSize
         + 2 * XfsBtreeBlock.L_BYTES
-        + 4 * XlogFormat.OP_BYTES;
+        + 4 * XlogFormat.OP_HEADER_BYTES;
   }
 
   /**
@@ -94,17 +94,17 @@ final class XfsInodeItem {
     BufData inode = block.slice(at, inodeSize, "inode");
     int attrAt = attrFork(inode, 0, inodeSize);
     boolean hasAttr = attrAt < inodeSize;
-    int fields = XlogFormat.ILOG_CORE;
+    int fields = XlogFormat.XFS_ILOG_CORE;
     int dataBytes = 0;
     int attrBytes = 0;
     List<byte[]> regions = new ArrayList<>();
-    regions.add(new byte[XlogFormat.INODE_LOG_FORMAT_BYTES]);
+    regions.add(new byte[XlogFormat.INODE_FORMAT_BYTES]);
     regions.add(core(inode));
     int rdev = 0;
     if ((changes & DATA_FORK) != 0) {
       int format = inode.u8(XfsDinode.FORMAT);
       if (format == XfsDinode.FMT_DEV) {
-        fields |= XlogFormat.ILOG_DEV;
+        fields |= XlogFormat.XFS_ILOG_DEV;
         rdev = inode.i32(XfsDinode.CORE_BYTES);
       } else {
         byte[] fork =
@@ -132,8 +132,8 @@ final class XfsInodeItem {
         regions.add(padded(fork));
       }
     }
-    XlogFormat.host(regions.getFirst())
-        .putShort((short) XlogFormat.LI_INODE)
+    Xlog.host(regions.getFirst())
+        .putShort((short) XlogFormat.XFS_LI_INODE)
         .putShort((short) regions.size())
         .putInt(fields)
         .putShort((short) attrBytes)
@@ -150,9 +150,9 @@ final class XfsInodeItem {
 
   private static int field(int format, boolean attr) {
     return switch (format) {
-      case XfsDinode.FMT_LOCAL -> attr ? XlogFormat.ILOG_ADATA : XlogFormat.ILOG_DDATA;
-      case XfsDinode.FMT_EXTENTS -> attr ? XlogFormat.ILOG_AEXT : XlogFormat.ILOG_DEXT;
-      default -> attr ? XlogFormat.ILOG_ABROOT : XlogFormat.ILOG_DBROOT;
+      case XfsDinode.FMT_LOCAL -> attr ? XlogFormat.XFS_ILOG_ADATA : XlogFormat.XFS_ILOG_DDATA;
+      case XfsDinode.FMT_EXTENTS -> attr ? XlogFormat.XFS_ILOG_AEXT : XlogFormat.XFS_ILOG_DEXT;
+      default -> attr ? XlogFormat.XFS_ILOG_ABROOT : XlogFormat.XFS_ILOG_DBROOT;
     };
   }
 
@@ -217,7 +217,7 @@ final class XfsInodeItem {
   @LinuxSource(file = "fs/xfs/xfs_inode_item.c", name = "xfs_inode_to_log_dinode")
   private static byte[] core(BufData inode) throws ErrnoException {
     byte[] core = inode.copy(0, XfsDinode.CORE_BYTES);
-    ByteBuffer out = XlogFormat.host(core);
+    ByteBuffer out = Xlog.host(core);
     for (int at : FIELDS_16) {
       out.putShort(at, (short) inode.u16(at));
     }

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 package io.pollux.xfs.log;
 
-import io.pollux.block.BlkTypes;
-import io.pollux.block.buffer.BufCache;
-import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.LinuxSource;
-import io.pollux.xfs.format.XfsError;
-import io.pollux.xfs.format.XfsSb;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.zip.CRC32C;
 
 /**
  * The log of a mount that writes: where the next record goes, and how records are written. One task
@@ -18,8 +15,7 @@ import java.util.Arrays;
  */
 @LinuxSource(file = "fs/xfs/xfs_log_priv.h", name = "xlog")
 public final class Xlog {
-  private final BufCache target;
-  private final long start; // byte on the device
+  private final XlogDevice device;
   private final int size; // basic blocks
   private final int unit; // a record's length is a multiple of these bytes
   private final int recordBytes; // the longest record
@@ -29,27 +25,50 @@ public final class Xlog {
   private volatile int cycle;
   private boolean dirty; // the last record is no unmount record
   private int previous; // block of the record before, or -1
+  private long recoveredTail; // of a log that was dirty, until the first checkpoint; 0: none
 
   /**
    * Creates the log.
    *
-   * @param target writes to the device
-   * @param sb the superblock
-   * @param block where the next record goes, in basic blocks from the start of the log
-   * @param cycle the cycle of that block
-   * @param previous the block of the last record, or -1
+   * @param device its blocks
+   * @param head where the next record goes; if the log is dirty, all of it was replayed
    */
-  public Xlog(BufCache target, XfsSb sb, int block, int cycle, int previous) {
-    this.target = target;
-    this.start = sb.fsbToByte(sb.logStart);
-    this.size = sb.logBlocks << (sb.blockLog - XlogFormat.BB_SHIFT);
-    this.unit = Math.max(sb.logUnit, XlogFormat.BB_BYTES);
-    this.recordBytes = Math.max(unit, XlogFormat.BIG_RECORD_BYTES);
-    this.headerBytes = XlogFormat.headerBytes(recordBytes);
-    this.uuid = sb.uuid;
-    this.block = block;
-    this.cycle = cycle;
-    this.previous = previous;
+  public Xlog(XlogDevice device, XlogHead head) {
+    this.device = device;
+    size = device.size();
+    unit = device.unit();
+    recordBytes = Math.max(unit, XlogFormat.XLOG_BIG_RECORD_BSIZE);
+    headerBytes = XlogRecord.headerBbs(recordBytes) << XlogFormat.BB_SHIFT;
+    uuid = device.uuid();
+    block = head.block();
+    cycle = head.cycle();
+    previous = head.previous();
+    dirty = !head.clean();
+    recoveredTail = head.clean() ? 0 : head.tailLsn();
+  }
+
+  /**
+   * Returns the tail of a record that is not the last of its checkpoint.
+   *
+   * @param own the tail that the last one has
+   */
+  long tailBefore(long own) {
+    return recoveredTail == 0 ? own : recoveredTail;
+  }
+
+  /** A checkpoint is durable, whose tail leaves out what was recovered. */
+  void checkpointed() {
+    recoveredTail = 0;
+  }
+
+  /** Items are in the byte order of the machine that wrote them. */
+  static ByteBuffer host(byte[] bytes) {
+    return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  /** The cycle after one. No cycle looks like the first word of a record. */
+  private static int nextCycle(int cycle) {
+    return cycle + 1 == XlogFormat.XLOG_HEADER_MAGIC_NUM ? cycle + 2 : cycle + 1;
   }
 
   /** {@return the LSN that the next record will have; from any context} */
@@ -91,9 +110,9 @@ public final class Xlog {
 
   /** At most so many basic blocks are needed for a checkpoint with regions of so many bytes. */
   int blocksFor(long bytes) {
-    long body = recordBytes - headerBytes - 2 * XlogFormat.OP_BYTES;
+    long body = recordBytes - headerBytes - 2 * XlogFormat.OP_HEADER_BYTES;
     long records = bytes / body + 1;
-    long all = bytes + records * (headerBytes + 2 * XlogFormat.OP_BYTES + unit);
+    long all = bytes + records * (headerBytes + 2 * XlogFormat.OP_HEADER_BYTES + unit);
     return Math.toIntExact(Math.min((all >> XlogFormat.BB_SHIFT) + 1, Integer.MAX_VALUE));
   }
 
@@ -114,27 +133,21 @@ public final class Xlog {
     int total = (length + unit - 1) / unit * unit;
     byte[] out = Arrays.copyOf(record, total);
     ByteBuffer header = ByteBuffer.wrap(out); // big-endian
-    header.putInt(XlogFormat.H_MAGICNO, XlogFormat.HEADER_MAGIC_NUM);
+    header.putInt(XlogFormat.H_MAGICNO, XlogFormat.XLOG_HEADER_MAGIC_NUM);
     header.putInt(XlogFormat.H_CYCLE, cycle);
-    header.putInt(XlogFormat.H_VERSION, XlogFormat.VERSION_2);
+    header.putInt(XlogFormat.H_VERSION, XlogFormat.XLOG_VERSION_2);
     header.putInt(XlogFormat.H_LEN, total - headerBytes);
     header.putLong(XlogFormat.H_LSN, headLsn());
     header.putLong(XlogFormat.H_TAIL_LSN, tailLsn);
     header.putInt(XlogFormat.H_PREV_BLOCK, previous);
     header.putInt(XlogFormat.H_NUM_LOGOPS, ops);
-    header.putInt(XlogFormat.H_FMT, XlogFormat.FMT_LINUX_LE);
+    header.putInt(XlogFormat.H_FMT, XlogFormat.XLOG_FMT_LINUX_LE);
     header.put(XlogFormat.H_FS_UUID, uuid);
     header.putInt(XlogFormat.H_SIZE, recordBytes);
     int blocks = total >> XlogFormat.BB_SHIFT;
     stampCycles(header, blocks);
-    header.putInt(XlogFormat.H_CRC, Integer.reverseBytes(XlogFormat.crc(out, headerBytes, total)));
-    int fit = Math.min(blocks, size - block);
-    write(current, out, 0, fit, block, fit == blocks ? flags : flags & ~BlkTypes.REQ_FUA);
-    if (fit < blocks) { // around the end of the log
-      // the first part must be as durable as the second
-      int again = (flags & BlkTypes.REQ_FUA) != 0 ? flags | BlkTypes.REQ_PREFLUSH : flags;
-      write(current, out, fit, blocks - fit, 0, again);
-    }
+    header.putInt(XlogFormat.H_CRC, Integer.reverseBytes(crc(out, total)));
+    device.write(current, block, out, flags);
     previous = block;
     dirty = true;
     advance(blocks);
@@ -151,32 +164,37 @@ public final class Xlog {
     }
     for (int i = headers; i < blocks; i++) {
       int at = i << XlogFormat.BB_SHIFT;
-      record.putInt(XlogFormat.cycleData(i - headers), record.getInt(at));
+      record.putInt(XlogReader.cycleWord(i - headers), record.getInt(at));
       record.putInt(at, cycleAt(i));
     }
   }
 
   /** The cycle of a block of the record at the head. */
   private int cycleAt(int i) {
-    return block + i < size ? cycle : XlogFormat.nextCycle(cycle);
-  }
-
-  private void write(Task current, byte[] record, int from, int blocks, int to, int flags)
-      throws ErrnoException {
-    byte[] part =
-        Arrays.copyOfRange(
-            record, from << XlogFormat.BB_SHIFT, (from + blocks) << XlogFormat.BB_SHIFT);
-    long position = start + ((long) to << XlogFormat.BB_SHIFT);
-    BufData contents = new BufData(part, position, "log", XfsError.EFSCORRUPTED);
-    target.writeUncached(current, position, contents, flags);
+    return block + i < size ? cycle : nextCycle(cycle);
   }
 
   private void advance(int blocks) {
     int next = block + blocks;
     if (next >= size) {
-      cycle = XlogFormat.nextCycle(cycle);
+      cycle = nextCycle(cycle);
       next -= size;
     }
     block = next;
+  }
+
+  @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xlog_cksum")
+  private int crc(byte[] record, int length) {
+    CRC32C crc = new CRC32C();
+    crc.update(record, 0, XlogFormat.H_CRC);
+    crc.update(new byte[4], 0, 4);
+    crc.update(record, XlogFormat.H_CRC + 4, XlogFormat.XLOG_REC_SIZE - XlogFormat.H_CRC - 4);
+    int cycleSize = XlogFormat.XLOG_HEADER_CYCLE_SIZE;
+    int described = (length - headerBytes + cycleSize - 1) / cycleSize;
+    for (int i = 1; i < described; i++) {
+      crc.update(record, i << XlogFormat.BB_SHIFT, XlogFormat.XLOG_REC_EXT_SIZE);
+    }
+    crc.update(record, headerBytes, length - headerBytes);
+    return (int) crc.getValue();
   }
 }

@@ -44,11 +44,11 @@ final class XlogWriter {
 
   /** Writes the start of a checkpoint of so many items. */
   void start(int items) throws ErrnoException {
-    op(XlogFormat.CLIENT_TRANSACTION, XlogFormat.START_TRANS, 0);
+    op(XlogFormat.XFS_TRANSACTION, XlogFormat.XLOG_START_TRANS, 0);
     byte[] header = new byte[XlogFormat.TRANS_HEADER_BYTES];
-    XlogFormat.host(header)
-        .putInt(XlogFormat.TRANS_MAGIC)
-        .putInt(XlogFormat.TRANS_CHECKPOINT)
+    Xlog.host(header)
+        .putInt(XlogFormat.XFS_TRANS_HEADER_MAGIC)
+        .putInt(XlogFormat.XFS_TRANS_CHECKPOINT)
         .putInt(tid)
         .putInt(items);
     region(header);
@@ -64,17 +64,17 @@ final class XlogWriter {
     assert length > 0 && length % 4 == 0 : length;
     int done = 0;
     while (done < length) { // ends: a new record has space for some bytes
-      if (out.remaining() <= XlogFormat.OP_BYTES) {
+      if (out.remaining() <= XlogFormat.OP_HEADER_BYTES) {
         flush(false);
       }
-      int step = Math.min(length - done, out.remaining() - XlogFormat.OP_BYTES & ~3);
-      int flags = done == 0 ? 0 : XlogFormat.WAS_CONT_TRANS;
+      int step = Math.min(length - done, out.remaining() - XlogFormat.OP_HEADER_BYTES & ~3);
+      int flags = done == 0 ? 0 : XlogFormat.XLOG_WAS_CONT_TRANS;
       if (done + step < length) {
-        flags |= XlogFormat.CONTINUE_TRANS;
+        flags |= XlogFormat.XLOG_CONTINUE_TRANS;
       } else if (done > 0) {
-        flags |= XlogFormat.END_TRANS;
+        flags |= XlogFormat.XLOG_END_TRANS;
       }
-      op(XlogFormat.CLIENT_TRANSACTION, flags, step);
+      op(XlogFormat.XFS_TRANSACTION, flags, step);
       out.put(bytes, from + done, step);
       done += step;
     }
@@ -86,10 +86,10 @@ final class XlogWriter {
    * @return the LSN of its first record
    */
   long commit() throws ErrnoException {
-    if (out.remaining() < XlogFormat.OP_BYTES) {
+    if (out.remaining() < XlogFormat.OP_HEADER_BYTES) {
       flush(false);
     }
-    op(XlogFormat.CLIENT_TRANSACTION, XlogFormat.COMMIT_TRANS, 0);
+    op(XlogFormat.XFS_TRANSACTION, XlogFormat.XLOG_COMMIT_TRANS, 0);
     flush(true);
     return startLsn;
   }
@@ -97,9 +97,9 @@ final class XlogWriter {
   /** Writes an unmount record, the only operation of its checkpoint. */
   @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xlog_write_unmount_record")
   void unmount() throws ErrnoException {
-    op(XlogFormat.CLIENT_LOG, XlogFormat.UNMOUNT_TRANS, XlogFormat.UNMOUNT_BYTES);
+    op(XlogFormat.XFS_LOG, XlogFormat.XLOG_UNMOUNT_TRANS, XlogFormat.UNMOUNT_BYTES);
     byte[] magic = new byte[XlogFormat.UNMOUNT_BYTES];
-    XlogFormat.host(magic).putShort(XlogFormat.UNMOUNT_TYPE);
+    Xlog.host(magic).putShort((short) XlogFormat.XLOG_UNMOUNT_TYPE);
     out.put(magic);
     flush(true);
   }
@@ -116,7 +116,12 @@ final class XlogWriter {
     }
     int flags = first || last ? BlkTypes.REQ_PREFLUSH : 0;
     flags |= last ? BlkTypes.REQ_FUA : 0;
-    log.writeRecord(current, record, out.position(), ops, tailLsn == 0 ? startLsn : tailLsn, flags);
+    long tail = tailLsn == 0 ? startLsn : tailLsn;
+    log.writeRecord(
+        current, record, out.position(), ops, last ? tail : log.tailBefore(tail), flags);
+    if (last) {
+      log.checkpointed();
+    }
     Arrays.fill(record, (byte) 0);
     out.clear().position(log.headerBytes());
     ops = 0;

@@ -307,7 +307,7 @@ public final class XfsTrans implements AutoCloseable {
     for (int i = 0; i < bufs.count(); i++) {
       TransBuf buf = bufs.at(i);
       bytes += buf.logBytes(mount.sb().inodeSize);
-      busy |= buf.isCreated() && cil.cancels(buf.position());
+      busy |= buf.isCreated() && cil.mustForce(buf.position());
     }
     for (int i = 0; i < data.size(); i += 2) {
       busy |= cil.busy(data.get(i), data.get(i + 1));

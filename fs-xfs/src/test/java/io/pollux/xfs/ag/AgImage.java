@@ -18,6 +18,8 @@ import io.pollux.xfs.format.XfsDsb;
 import io.pollux.xfs.format.XfsSb;
 import io.pollux.xfs.format.XfsVerify;
 import io.pollux.xfs.log.Xlog;
+import io.pollux.xfs.log.XlogDevice;
+import io.pollux.xfs.log.XlogFind;
 import io.pollux.xfs.trans.XfsTrans;
 import io.pollux.xfs.trans.XfsTransMount;
 import java.io.IOException;
@@ -82,7 +84,7 @@ final class AgImage implements AutoCloseable {
             why -> {
               throw new AssertionError(why);
             });
-    mount.startLog(new Xlog(cache, sb, 2, 1, 0)); // after the record of mkfs.xfs
+    mount.startLog(openLog());
     ags = new XfsAgs(sb);
     alloc = new XfsAlloc(ags, mount);
     alloc.reserve(current);
@@ -122,6 +124,11 @@ final class AgImage implements AutoCloseable {
     }
     command.add(image.toString());
     return run(command, 0);
+  }
+
+  private Xlog openLog() throws ErrnoException {
+    XlogDevice device = new XlogDevice(cache, sb);
+    return new Xlog(device, XlogFind.find(current, device));
   }
 
   XfsTrans begin() throws ErrnoException {

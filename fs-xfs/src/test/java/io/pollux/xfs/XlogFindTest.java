@@ -9,7 +9,7 @@ import io.pollux.uapi.Errno;
 import org.junit.jupiter.api.Test;
 
 /** Logs as they may be found: never used, clean, dirty, gone round, damaged. */
-final class XlogCheckTest {
+final class XlogFindTest {
   private static final int UNMOUNT = 0x20;
 
   private final TestImage image = new TestImage();
