@@ -45,14 +45,16 @@ final class IntentsRun {
     int works = Integer.parseInt(args[1]);
     int cuts = Integer.parseInt(args[2]);
     long seed = Long.parseLong(args[3]);
+    int failed;
     try (DirtyImages images = new DirtyImages(directory)) {
       IntentsRun run = new IntentsRun(directory, images);
       for (int i = 0; i < works; i++) {
         run.work(seed + i, cuts);
         run.report();
       }
-      System.exit(run.bad == 0 ? 0 : 1);
+      failed = run.bad;
     }
+    System.exit(failed == 0 ? 0 : 1); // after the stage is unmounted
   }
 
   private void report() {
