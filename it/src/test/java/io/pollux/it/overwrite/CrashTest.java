@@ -167,6 +167,7 @@ class CrashTest {
   }
 
   private void check(JudgedImage left, List<Versions> all, int round) throws Exception {
+    left.recover();
     left.assertSound();
     Map<String, byte[]> contents = left.contents(all.stream().map(Versions::name).toList());
     for (Versions file : all) {

@@ -40,6 +40,9 @@ interface JudgedImage {
   /** What is in files, by their names. */
   Map<String, byte[]> contents(List<String> names) throws IOException, InterruptedException;
 
+  /** Has Linux recover it after a crash, if the image has a log that only Linux judges. */
+  default void recover() throws IOException, InterruptedException {}
+
   /** Has Linux mount it, look at files, and write to it: log and journal are as they were. */
   Map<String, Seen> seenByLinux(List<String> names) throws IOException, InterruptedException;
 

@@ -160,6 +160,8 @@ abstract class DamageBehaviours extends DurabilityBehaviours {
     fs.done(fd);
     fs.sync();
     powerOn();
+    disk().umount();
+    disk().mount(false); // recovers what the errors left
     remount();
     assertContent(sample.path(), sample.content());
     fs.create("new", bytes(PAGE));
