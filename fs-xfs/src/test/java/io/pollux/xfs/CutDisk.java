@@ -13,6 +13,8 @@ import io.pollux.block.TagSet;
 import io.pollux.uapi.RawMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
@@ -36,6 +38,19 @@ final class CutDisk implements BlkMqOps {
   record Event(long at, byte[] bytes, boolean fua) {
     boolean isFlush() {
       return at < 0;
+    }
+
+    String line() {
+      if (isFlush()) {
+        return "flush";
+      }
+      long first = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()).getLong(0);
+      return "write "
+          + at / SECTOR
+          + "+"
+          + bytes.length / SECTOR
+          + (fua ? " fua " : " ")
+          + Long.toHexString(first);
     }
   }
 

@@ -174,7 +174,7 @@ final class XfsPowerCutTest {
     for (int cut : cuts) {
       CutWork.Op last = null;
       while (next < ops.size()
-          && (ops.get(next).promise() ? ops.get(next).end() <= cut : ops.get(next).start() < cut)) {
+          && (ops.get(next).promise() ? ops.get(next).end() <= cut : ops.get(next).start() <= cut)) {
         last = ops.get(next++);
         last.change().to(model);
       }
@@ -193,6 +193,9 @@ final class XfsPowerCutTest {
         for (int i = Math.max(0, next - 25); i < Math.min(ops.size(), next + 1); i++) {
           CutWork.Op op = ops.get(i);
           said.append("\n  " + i + " [" + op.start() + "," + op.end() + "] " + op.what());
+        }
+        for (int i = Math.max(0, cut - 25); i < Math.min(events.size(), cut + 2); i++) {
+          said.append("\n  event " + i + ": " + events.get(i).line());
         }
         throw new AssertionError(said + "\n" + e.getMessage(), e);
       }
