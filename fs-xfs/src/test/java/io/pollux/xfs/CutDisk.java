@@ -28,14 +28,38 @@ import org.jspecify.annotations.Nullable;
 final class CutDisk implements BlkMqOps {
   static final int SECTOR = BlkTypes.SECTOR_SIZE;
 
-  /**
-   * What the disk did.
-   *
-   * @param at first byte, or -1 for a flush
-   * @param bytes that were written
-   * @param fua whether the write is durable when it completes
-   */
-  record Event(long at, byte[] bytes, boolean fua) {
+  /** What the disk did. */
+  static final class Event {
+    private final long at; // -1 for a flush
+    private final byte[] bytes;
+    private final boolean fua;
+
+    /**
+     * Creates a write, or a flush.
+     *
+     * @param at first byte, or -1 for a flush
+     * @param bytes that were written
+     * @param fua whether the write is durable when it completes
+     */
+    Event(long at, byte[] bytes, boolean fua) {
+      this.at = at;
+      this.bytes = bytes;
+      this.fua = fua;
+    }
+
+    long at() {
+      return at;
+    }
+
+    int length() {
+      return bytes.length;
+    }
+
+    /** A word of 8 bytes of the write. */
+    long word(int index) {
+      return ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()).getLong(index * 8);
+    }
+
     boolean isFlush() {
       return at < 0;
     }
@@ -44,13 +68,12 @@ final class CutDisk implements BlkMqOps {
       if (isFlush()) {
         return "flush";
       }
-      long first = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()).getLong(0);
       return "write "
           + at / SECTOR
           + "+"
           + bytes.length / SECTOR
           + (fua ? " fua " : " ")
-          + Long.toHexString(first);
+          + Long.toHexString(word(0));
     }
   }
 
@@ -191,7 +214,7 @@ final class CutDisk implements BlkMqOps {
       if (event.isFlush()) {
         cached.forEach(this::durable);
         cached.clear();
-      } else if (event.fua()) {
+      } else if (event.fua) {
         cached.removeIf(write -> within(write, event));
         cached.add(event);
       } else {
@@ -227,7 +250,7 @@ final class CutDisk implements BlkMqOps {
           kept.add(write);
         } else if (i == torn && write.bytes.length > SECTOR && tearing.allowed(write)) {
           tear(write, random, kept);
-        } else if (random.nextDouble() < share || write.fua && random.nextBoolean()) {
+        } else if (random.nextDouble() < share || (write.fua && random.nextBoolean())) {
           kept.add(write);
         }
       }

@@ -208,6 +208,7 @@ final class XfsLongRun {
     for (int i = 0; i < scaled(3); i++) {
       for (String geometry : XfsPowerCutTest.GEOMETRIES) {
         System.setProperty("pollux.seed", Long.toString(seed + i));
+        System.setProperty("pollux.cuts.repair", "1"); // each of them
         run(
             "power cuts",
             geometry,

@@ -45,8 +45,9 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
 final class XfsPowerCutTest {
+  private static final int SECTOR = CutDisk.SECTOR;
   private static final long BYTES = 160L << 20;
-  private static final int OPERATIONS = Integer.getInteger("pollux.cuts.operations", 250);
+  private static final int OPERATIONS = Integer.getInteger("pollux.cuts.operations", 200);
 
   /** Small logs, which wrap, with what changes the layout of logs and blocks. */
   static final List<String> GEOMETRIES =
@@ -64,6 +65,9 @@ final class XfsPowerCutTest {
   /** How many of the cuts Linux recovers, too: one of so many. */
   private final int linux = Integer.getInteger("pollux.cuts.linux", 12);
 
+  /** How many of those that this project recovers xfs_repair looks at: one of so many. */
+  private final int repair = Integer.getInteger("pollux.cuts.repair", 3);
+
   private Path directory = Path.of("");
   private int recoveries;
   private int linuxRecoveries;
@@ -77,7 +81,7 @@ final class XfsPowerCutTest {
         "-m reflink=0,finobt=0 -i size=1024,sparse=0 -l size=4m"
       })
   void whatWasPromisedIsThereAfterACut(String options, @TempDir Path made) throws Exception {
-    run(made, options, OPERATIONS, Integer.getInteger("pollux.cuts", 100) / 4);
+    run(made, options, OPERATIONS, Integer.getInteger("pollux.cuts", 60) / 4);
   }
 
   @Test
@@ -99,7 +103,7 @@ final class XfsPowerCutTest {
       List<CutDisk.Event> events = disk.events();
       MemorySegment before = map(image, FileChannel.MapMode.PRIVATE, arena);
       cuts(before, events, ops, sector, picked(events.size(), cuts, random));
-      long megabytes = events.stream().mapToLong(event -> event.bytes().length).sum() >> 20;
+      long megabytes = events.stream().mapToLong(event -> event.length()).sum() >> 20;
       return String.format(
           "%d operations, %d events (%d MiB), %d recoveries, %d by Linux",
           ops.size(), events.size(), megabytes, recoveries, linuxRecoveries);
@@ -167,16 +171,15 @@ final class XfsPowerCutTest {
       List<Integer> cuts)
       throws Exception {
     CutDisk.Cuts images = new CutDisk.Cuts(before, events);
-    CutDisk.Tearing tearing = tearing(before, sector);
+    CutDisk.Tearing tearing = tearing(before);
     CutModel model = new CutModel();
     int next = 0;
-    int index = 0;
     for (int cut : cuts) {
-      CutWork.Op last = null;
       while (next < ops.size()
-          && (ops.get(next).promise() ? ops.get(next).end() <= cut : ops.get(next).start() <= cut)) {
-        last = ops.get(next++);
-        last.change().to(model);
+          && (ops.get(next).promise()
+              ? ops.get(next).end() <= cut
+              : ops.get(next).start() <= cut)) {
+        ops.get(next++).change().to(model);
       }
       Random random = new Random(seed ^ (long) cut << 20);
       CutDisk.Cuts.Image image = images.at(cut, random, tearing);
@@ -199,13 +202,11 @@ final class XfsPowerCutTest {
         }
         throw new AssertionError(said + "\n" + e.getMessage(), e);
       }
-      index++;
     }
-    assertThat(index).isEqualTo(cuts.size());
   }
 
   /** The log and data may be torn. Linux expects that other blocks are not. */
-  private static CutDisk.Tearing tearing(MemorySegment disk, int sector) {
+  private static CutDisk.Tearing tearing(MemorySegment disk) {
     ByteBuffer bytes = disk.asSlice(0, 512).asByteBuffer();
     int block = bytes.getInt(4);
     long fsb = bytes.getLong(48);
@@ -214,8 +215,8 @@ final class XfsPowerCutTest {
     long end = start + (long) bytes.getInt(96) * block;
     return write -> {
       boolean inLog = write.at() >= start && write.at() < end;
-      ByteBuffer data = ByteBuffer.wrap(write.bytes()).order(ByteOrder.nativeOrder());
-      boolean isData = data.getLong(0) == data.getLong(8) && data.getLong(0) == data.getLong(504);
+      boolean isData =
+          write.word(0) == write.word(1) && write.word(0) == write.word(SECTOR / 8 - 1);
       return inLog || isData;
     };
   }
@@ -256,7 +257,9 @@ final class XfsPowerCutTest {
       }
       check(new CutDisk(contents, random.nextBoolean()), sector, model);
     }
-    LinuxXfs.assertSound(copy);
+    if (random.nextInt(repair) == 0 || only >= 0) {
+      LinuxXfs.assertSound(copy);
+    }
   }
 
   private void check(CutDisk disk, int sector, CutModel model) throws Exception {
@@ -293,12 +296,12 @@ final class XfsPowerCutTest {
   /** The numbers of the sectors of a file. */
   private static long[] numbers(byte[] bytes) {
     ByteBuffer data = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
-    assertThat(bytes.length % CutModel.SECTOR).as("bytes behind the last sector").isZero();
-    long[] numbers = new long[bytes.length / CutModel.SECTOR];
+    assertThat(bytes.length % SECTOR).as("bytes behind the last sector").isZero();
+    long[] numbers = new long[bytes.length / SECTOR];
     for (int i = 0; i < numbers.length; i++) {
-      numbers[i] = data.getLong(i * CutModel.SECTOR);
-      for (int at = 0; at < CutModel.SECTOR; at += 8) {
-        if (data.getLong(i * CutModel.SECTOR + at) != numbers[i]) {
+      numbers[i] = data.getLong(i * SECTOR);
+      for (int at = 0; at < SECTOR; at += 8) {
+        if (data.getLong(i * SECTOR + at) != numbers[i]) {
           throw new AssertionError("sector " + i + " of a file has the data of two");
         }
       }
