@@ -106,6 +106,7 @@ final class XfsReflink {
     long from = off + shared.fsb() - rec.startBlock();
     long most = mp.refcounts().reach(fork.tp(), shared.fsb(), shared.len(), MOST_COPIES).blocks();
     Extent made = mp.alloc().allocate(fork.tp(), shared.fsb(), 1, most, XfsOwner.SKIP);
+    fork.tp().awaitFreed(made.fsb(), made.len());
     copy(fork.tp().current(), mp, shared.fsb(), made.fsb(), made.len());
     XfsBmapi.remap(fork, from, made.len(), made.fsb());
     return from + made.len();

@@ -165,6 +165,38 @@ final class MountedTree implements AutoCloseable {
     }
   }
 
+  /** All bytes of a file, read through the page cache. */
+  byte[] contents(String path) throws ErrnoException {
+    int size = Math.toIntExact(find(path).inode().size());
+    byte[] contents = new byte[size];
+    int[] done = new int[1];
+    MessageDigest collects =
+        new MessageDigest("none") {
+          @Override
+          protected void engineUpdate(byte input) {
+            contents[done[0]++] = input;
+          }
+
+          @Override
+          protected void engineUpdate(byte[] input, int offset, int length) {
+            System.arraycopy(input, offset, contents, done[0], length);
+            done[0] += length;
+          }
+
+          @Override
+          protected byte[] engineDigest() {
+            return contents;
+          }
+
+          @Override
+          protected void engineReset() {
+            done[0] = 0;
+          }
+        };
+    assertThat(read(path, false, 0, size, collects)).as("bytes of " + path).isEqualTo(size);
+    return contents;
+  }
+
   /** Writes equal bytes. Returns what the call returns. */
   long write(File file, long pos, int bytes, int value) {
     int room = bytes + HostMemory.PAGE_SIZE - 1 & -HostMemory.PAGE_SIZE;

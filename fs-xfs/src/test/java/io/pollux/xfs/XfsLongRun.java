@@ -37,7 +37,9 @@ final class XfsLongRun {
           "ours bsize=1024,nsize=65536");
 
   private static final Set<String> PARTS =
-      Set.of("files", "names", "directory", "full", "extents", "aged", "forged", "tasks");
+      Set.of("files", "names", "directory", "full", "extents", "aged", "forged", "tasks", "cuts");
+
+  private static final int CUTS = 60; // of one run
 
   /** One case. Returns what it measured, for the table. */
   interface Work {
@@ -128,6 +130,7 @@ final class XfsLongRun {
       case "forged" -> forged();
       case "tasks" -> tasks();
       case "aged" -> aged();
+      case "cuts" -> cuts();
       case "directory" -> directory();
       default -> extents();
     }
@@ -197,6 +200,21 @@ final class XfsLongRun {
             scaled(1000),
             seed,
             dir -> new XfsTasksTest().tasksDoNotDisturbEachOther(geometry, dir));
+      }
+    }
+  }
+
+  private void cuts() throws IOException {
+    for (int i = 0; i < scaled(3); i++) {
+      for (String geometry : XfsPowerCutTest.GEOMETRIES) {
+        System.setProperty("pollux.seed", Long.toString(seed + i));
+        System.setProperty("pollux.cuts.repair", "1"); // each of them
+        run(
+            "power cuts",
+            geometry,
+            CUTS,
+            seed + i,
+            dir -> new XfsPowerCutTest().run(dir, geometry, 1000, CUTS));
       }
     }
   }

@@ -86,7 +86,8 @@ public record XfsOwner(long owner, long offset, int flags, boolean shares) {
 
   /** Whether blocks of a fork: nothing orders a write to them behind the log. */
   boolean isData() {
-    return shares || owner == SKIP.owner;
+    boolean ofTree = (flags & XfsRmapRec.BMBT_BLOCK) != 0;
+    return owner == SKIP.owner || (owner >= 0 && !ofTree);
   }
 
   XfsOwner withUnwritten(boolean unwritten) {

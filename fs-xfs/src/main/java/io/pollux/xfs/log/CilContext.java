@@ -81,11 +81,18 @@ final class CilContext {
     }
   }
 
+  /** Adds freed blocks, merged with those that they touch: the runs stay apart. */
   void freed(long from, long count) {
-    Map.Entry<Long, Long> before = freed.floorEntry(from);
-    long start = before != null && before.getValue() >= from ? before.getKey() : from;
-    long end = before != null ? Math.max(before.getValue(), from + count) : from + count;
-    freed.put(start, start == from ? from + count : end);
+    long start = from;
+    long end = from + count;
+    Map.Entry<Long, Long> there = freed.floorEntry(end);
+    while (there != null && there.getValue() >= start) { // ends: each turn removes a run
+      start = Math.min(start, there.getKey());
+      end = Math.max(end, there.getValue());
+      freed.remove(there.getKey());
+      there = freed.floorEntry(end);
+    }
+    freed.put(start, end);
   }
 
   boolean busy(long from, long count) {

@@ -53,6 +53,12 @@ final class XfsInodeItem {
     }
     int attr = attrFork(after, at, inodeSize);
     boolean moved = before.u8(at + XfsDinode.FORKOFF) != after.u8(at + XfsDinode.FORKOFF);
+    // What a fork does not use is not logged, so more use of the same bytes is a change of it.
+    boolean counts = !same(before, after, at, XfsDinode.NEXTENTS, XfsDinode.FORKOFF + 2);
+    moved |=
+        counts
+            || !same(before, after, at, XfsDinode.FORMAT, XfsDinode.FORMAT + 1)
+            || !same(before, after, at, XfsDinode.BIG_NEXTENTS, XfsDinode.BIG_NEXTENTS + 8);
     if (moved || !same(before, after, at, XfsDinode.CORE_BYTES, attr)) {
       changes |= CORE | DATA_FORK;
     }

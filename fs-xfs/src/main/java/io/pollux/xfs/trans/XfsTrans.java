@@ -234,6 +234,20 @@ public final class XfsTrans implements AutoCloseable {
     data.add(count);
   }
 
+  /**
+   * As {@link #usesData}, for data that is written before the commit: if the blocks were freed by a
+   * commit that is not durable, makes it so now.
+   *
+   * @param fsb the first
+   * @param count number of blocks
+   * @throws ErrnoException EIO
+   */
+  public void awaitFreed(long fsb, long count) throws ErrnoException {
+    if (mount.cil().busy(fsb, count)) {
+      mount.forceOrThrow(current);
+    }
+  }
+
   // Counters.
 
   /**
