@@ -20,7 +20,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.function.Consumer;
 
-/** XFS as a filesystem type: version 5 of the format, read and written in place. */
+/** XFS as a filesystem type: version 5 of the format, with its log. */
 @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_type")
 public final class XfsFileSystem implements FileSystemType {
   private static final ValueLayout.OfInt BE32 =
@@ -45,11 +45,11 @@ public final class XfsFileSystem implements FileSystemType {
    * @param current the calling task
    * @param bdev the device
    * @param readOnly whether to reject every write
-   * @param options norecovery: ignore a dirty log, otherwise refused; requires readOnly
+   * @param options norecovery: ignore a dirty log, otherwise recovered; requires readOnly
    * @return the filesystem
    * @throws ErrnoException EINVAL: an unknown option, not XFS, or unsupported features. EROFS: the
-   *     log is dirty. EACCES: a writable mount of a read-only device. EIO: the device is shorter
-   *     than the filesystem. EUCLEAN: it is damaged. Or the device's error
+   *     log is dirty and the device read-only. EACCES: a writable mount of a read-only device. EIO:
+   *     the device is shorter than the filesystem. EUCLEAN: it is damaged. Or the device's error
    */
   @Override
   public SuperBlock mount(Task current, BlockDevice bdev, boolean readOnly, Options options)

@@ -20,7 +20,7 @@
  *   <li>{@code XfsDir2} and its parts read directories, {@code XfsDir2Write} changes them, and
  *       {@code XfsNames} makes creations, links, removals and renames of it. {@code XfsSymlink} and
  *       {@code XfsAttr} have links and extended attributes.
- *   <li>{@code XfsSbBuf} marks the superblock while there are changes.
+ *   <li>{@code XfsSbBuf} stores the counters in the superblock.
  * </ul>
  *
  * <p>The free space, owners, reference counts and inodes of groups are in {@code io.pollux.xfs.ag},
@@ -35,8 +35,8 @@
  *       device, and the size grows after that. So no read shows what a block held before.
  *   <li>One transaction converts the direct writes that complete together. If it fails, it has
  *       changed nothing, and each write gets a transaction of its own.
- *   <li>Overwriting in place changes only data and times, and needs no mark in the superblock. All
- *       other changes set NEEDSREPAIR first; the unmount removes it.
+ *   <li>A crash at any time leaves a log from which recovery makes a consistent filesystem, with
+ *       all that fsync has promised.
  *   <li>The contents of a disk are untrusted. Every number read from it is checked before use.
  *       {@code BufData} checks every access against the end of the block. Every walk has a bound
  *       that the disk can't move: levels that strictly decrease, offsets that strictly increase,
@@ -64,6 +64,7 @@
  *   <li>the locks of pages;
  *   <li>the transaction lock;
  *   <li>the lock under which its extents are loaded;
+ *   <li>the lock of a checkpoint;
  *   <li>the lock of a buffer, at most one per task;
  *   <li>the locks of the caches, held for a lookup and never during I/O.
  * </ol>

@@ -28,13 +28,14 @@
  *       of a directory.
  *   <li><b>A commit does not fail</b> once its items are prepared. It publishes the buffers, which
  *       become dirty, and drops those of freed blocks.
- *   <li><b>Commits reach the disk in place</b>, by sync and unmount. Between two syncs the disk may
- *       have parts of a transaction; the filesystem carries NEEDSREPAIR meanwhile.
+ *   <li><b>Commits reach the disk through the log</b> ({@link io.pollux.xfs.log}): a published
+ *       buffer is pinned until the log has its changes, and is written to its place after that.
  * </ul>
  *
  * <p>Locks: the transaction lock comes after every iRwsem and page lock, and before the locks of
- * extents and buffers. A task that holds it must not write file data, wait for direct I/O, or drop
- * the last reference of an inode. Context: process context; begin, read and commit may sleep.
+ * extents, checkpoints and buffers. A task that holds it must not write file data, wait for direct
+ * I/O, or drop the last reference of an inode. Context: process context; begin, read and commit may
+ * sleep.
  */
 @NullMarked
 package io.pollux.xfs.trans;
