@@ -185,6 +185,7 @@ public final class XfsCil {
   }
 
   /** Ends a commit. */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // under the transaction lock
   public void endCommit() {
     open.sized();
     commits = commits + 1;
@@ -205,7 +206,7 @@ public final class XfsCil {
       return false;
     }
     CilContext now = writing;
-    return open.busy(from, count) || now != null && now.busy(from, count);
+    return open.busy(from, count) || (now != null && now.busy(from, count));
   }
 
   /**
