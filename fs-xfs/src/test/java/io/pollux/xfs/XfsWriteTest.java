@@ -2,7 +2,6 @@
 package io.pollux.xfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.pollux.core.ErrnoException;
 import io.pollux.core.Options;
