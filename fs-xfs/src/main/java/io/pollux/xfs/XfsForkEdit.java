@@ -181,6 +181,9 @@ final class XfsForkEdit {
   /** Writes the records into the inode, for the commit. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_inode_fork.c", name = "xfs_iflush_fork")
   void prepare() throws ErrnoException {
+    if (format() == XfsDinode.FMT_LOCAL) {
+      return; // what was a tree is in the inode now
+    }
     if (btree != null) {
       btree.prepare();
     }

@@ -11,8 +11,10 @@ import io.pollux.core.vfs.File;
 import io.pollux.core.vfs.Iattr;
 import io.pollux.uapi.Errno;
 import io.pollux.uapi.Fcntl;
+import io.pollux.uapi.StatMode;
 import io.pollux.xfs.ag.XfsAlloc;
 import io.pollux.xfs.ag.XfsOwner;
+import io.pollux.xfs.format.XfsDinode;
 import io.pollux.xfs.trans.XfsTrans;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -268,5 +270,32 @@ final class XfsWriteTest {
       assertThat(tree.mp.trans().fdblocks()).isEqualTo(before + 2);
     }
     LinuxXfs.assertSound(image);
+  }
+
+  /** As when a directory or attributes in many blocks shrink until they fit. */
+  @Test
+  void aForkThatWasATreeKeepsWhatMovedIntoTheInode(@TempDir Path directory) throws Exception {
+    Path image = MkfsImage.make(directory, "", new byte[100]);
+    byte[] target = MountedTree.bytes("0123456789");
+    try (WritableTree tree = new WritableTree(image)) {
+      File file = tree.open("/new", Fcntl.O_CREAT);
+      XfsInode ip = (XfsInode) file.inode();
+      for (int i = 0; i < 60; i += 2) {
+        assertThat(tree.write(file, i * 4096L, 4096, 1)).isEqualTo(4096);
+        assertThat(file.fsync(tree.tree.current, false)).isZero();
+      }
+      try (XfsTrans tp = tree.mp.trans().begin(tree.tree.current, 0)) {
+        XfsInodeEdit edit = XfsInodeEdit.of(tp, ip);
+        assertThat(edit.data().format()).isEqualTo(XfsDinode.FMT_BTREE);
+        XfsBmapi.unmapAll(edit.data(), 0, 1 << 20);
+        edit.data().setFormat(XfsDinode.FMT_LOCAL);
+        edit.put16(XfsDinode.MODE, StatMode.S_IFLNK | 0777);
+        edit.setSize(target.length);
+        edit.put(edit.data().start(), target);
+        edit.prepare(tp);
+        assertThat(edit.bytes(edit.data().start(), target.length)).isEqualTo(target);
+      }
+      file.fput(tree.tree.current);
+    }
   }
 }
