@@ -110,7 +110,7 @@ public final class Xlog {
 
   /** At most so many basic blocks are needed for a checkpoint with regions of so many bytes. */
   int blocksFor(long bytes) {
-    long body = recordBytes - headerBytes - 2 * XlogFormat.OP_HEADER_BYTES;
+    long body = recordBytes - headerBytes - 2L * XlogFormat.OP_HEADER_BYTES;
     long records = bytes / body + 1;
     long all = bytes + records * (headerBytes + 2 * XlogFormat.OP_HEADER_BYTES + unit);
     return Math.toIntExact(Math.min((all >> XlogFormat.BB_SHIFT) + 1, Integer.MAX_VALUE));
