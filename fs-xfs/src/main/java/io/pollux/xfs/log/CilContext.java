@@ -51,6 +51,7 @@ final class CilContext {
   }
 
   /** Counts the bytes of the items of a commit. */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // under the transaction lock
   void sized() {
     for (CilItem item : changed) {
       bytes = bytes + item.grown();
