@@ -277,7 +277,7 @@ public final class XfsCil {
   }
 
   @LinuxSource(file = "fs/xfs/xfs_log_cil.c", name = "xlog_cil_push_work")
-  private void push(Task current) {
+  void push(Task current) {
     ctxLock.downWrite(current);
     CilContext context = open;
     open = new CilContext();
@@ -287,7 +287,7 @@ public final class XfsCil {
     try {
       long lsn = context.write(current, log, ail.minLsn());
       context.committed(lsn);
-      durable = context.last();
+      durable = Math.max(durable, context.last()); // it is 0 if nothing was committed
       done = true;
     } catch (ErrnoException e) {
       broken = true; // the callers of force report it
