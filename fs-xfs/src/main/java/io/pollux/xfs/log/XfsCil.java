@@ -43,7 +43,10 @@ public final class XfsCil {
   private final RwSemaphore ctxLock = new RwSemaphore(LockClass.XFS_CIL); // C: xc_ctx_lock
 
   private final WaitQueue pushed = new WaitQueue(); // C: xc_push_wait
-  private CilContext open = new CilContext(); // under ctxLock
+
+  // Under ctxLock; those without it read this one first, and then the one that is being written:
+  private volatile CilContext open = new CilContext();
+
   private volatile @Nullable CilContext writing; // set by the task that pushes
   private boolean pushing; // under this
   private volatile long commits; // under the transaction lock
@@ -99,8 +102,9 @@ public final class XfsCil {
       }
       return true;
     }
-    boolean full = used() + log.blocksFor(open.bytes() + bytes) > log.size() / 4 * 3;
-    if (full || open.bytes() + bytes > Math.min(most / CHECKPOINT_PART, MOST_BYTES)) {
+    long gathered = open.bytes() + bytes;
+    boolean full = used() + log.blocksFor(gathered) > log.size() / 4 * 3;
+    if (full || gathered > Math.min(most / CHECKPOINT_PART, MOST_BYTES)) {
       int result = force(current, commits);
       if (result != 0) {
         throw new ErrnoException(-result, "the log can't be written");
@@ -205,8 +209,11 @@ public final class XfsCil {
     if (held) {
       return false;
     }
+    if (open.busy(from, count)) {
+      return true;
+    }
     CilContext now = writing;
-    return open.busy(from, count) || (now != null && now.busy(from, count));
+    return now != null && now.busy(from, count);
   }
 
   /**
@@ -280,8 +287,8 @@ public final class XfsCil {
   void push(Task current) {
     ctxLock.downWrite(current);
     CilContext context = open;
+    writing = context; // first: its blocks and bytes are in one of the two at any time
     open = new CilContext();
-    writing = context;
     ctxLock.upWrite();
     boolean done = false;
     try {
