@@ -293,8 +293,9 @@ final class CilItem {
     buf.unpin();
   }
 
-  /** The checkpoint could not be written. */
+  /** The checkpoint could not be written: the buffer must not be written in its place either. */
   void aborted() {
+    buf.clean(); // first: a task that writes buffers back may have it already
     buf.unpin();
   }
 }
