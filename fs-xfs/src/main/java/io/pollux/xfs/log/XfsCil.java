@@ -97,7 +97,8 @@ public final class XfsCil {
     }
     long most = Math.min((long) log.size() << XlogFormat.BB_SHIFT, Integer.MAX_VALUE);
     if (held) {
-      if (log.blocksFor(open.bytes() + bytes) > log.size() / 2) {
+      int needed = log.blocksFor(open.bytes() + bytes);
+      if (needed > log.size() / 2 || needed > log.size() - log.kept() - 1) {
         throw new ErrnoException(Errno.ENOSPC, "the log is too small to finish what it has begun");
       }
       return true;

@@ -29,7 +29,7 @@ final class XfsCilTest {
       BufCache cache = new BufCache(made.disk(), 0, XfsError.EFSCORRUPTED);
       XfsSb sb = new XfsSb(cache.readUncached(current, 0, 512, "sb"), made.disk().bytes());
       XlogDevice device = new XlogDevice(cache, sb);
-      Xlog log = new Xlog(device, XlogFind.find(current, device));
+      Xlog log = new Xlog(device, XlogFind.find(current, device), false);
       work.run(current, cache, log, new XfsCil(log, sb.inodeSize));
       cache.drop();
     }
