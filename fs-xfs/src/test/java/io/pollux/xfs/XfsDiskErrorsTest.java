@@ -86,6 +86,22 @@ final class XfsDiskErrorsTest {
     LinuxXfs.assertSound(image);
   }
 
+  /** Nothing of a checkpoint that is not in the log is written to its place. */
+  @Test
+  void whatTheLogDoesNotTakeIsDropped() throws Exception {
+    try (WritableTree tree = new WritableTree(image)) {
+      create(tree, "/lost");
+      assertThat(tree.mp.bufs().cache().dirtyBuffers()).isPositive();
+      tree.disk.failEach(BlkTypes.REQ_OP_WRITE);
+      assertThat(tree.mp.sync(tree.tree.current)).isEqualTo(-Errno.EIO);
+      tree.disk.failNone();
+      assertThat(tree.mp.bufs().cache().dirtyBuffers()).isZero();
+      assertThat(tree.mp.bufs().cache().writeBack(tree.tree.current)).isZero();
+    }
+    LinuxXfs.recover(image, root -> assertThat(root.resolve("lost")).doesNotExist());
+    LinuxXfs.assertSound(image);
+  }
+
   @Test
   void aWriteBackThatFailsIsReportedOnce() throws Exception {
     byte[] expected = new byte[BYTES];

@@ -101,17 +101,20 @@ final class CilContext {
     return before != null && before.getValue() > from;
   }
 
-  /** Writes the checkpoint, if it has items. Returns its LSN. */
+  /**
+   * Writes the checkpoint, if it has items: Linux can't recover one without. Returns its LSN, or 0
+   * if there was nothing to write.
+   */
   long write(Task current, Xlog log, long tailLsn) throws ErrnoException {
-    if (items.isEmpty()) {
-      return log.headLsn();
-    }
-    int tid = ThreadLocalRandom.current().nextInt();
-    XlogWriter out = new XlogWriter(log, current, tailLsn, tid);
     int count = 0;
     for (CilItem item : items.values()) {
       count += item.items();
     }
+    if (count == 0) {
+      return 0;
+    }
+    int tid = ThreadLocalRandom.current().nextInt();
+    XlogWriter out = new XlogWriter(log, current, tailLsn, tid);
     out.start(count);
     for (CilItem item : items.values()) {
       item.write(out);

@@ -128,7 +128,7 @@ final class CilItem {
     if (!isInodes() || whole()) {
       long[] of = pieces;
       if (of == null) {
-        return 1;
+        return data == null || anyLogged(0, buf.length()) ? 1 : 0;
       }
       int done = 0;
       for (int i = 1; i < of.length; i += 2) {
@@ -196,7 +196,9 @@ final class CilItem {
       throws ErrnoException {
     long[] of = pieces;
     if (of == null) {
-      writeSegment(out, contents, buf.position(), 0, buf.length(), chunks, flags);
+      if (contents == null || anyLogged(0, buf.length())) {
+        writeSegment(out, contents, buf.position(), 0, buf.length(), chunks, flags);
+      }
       return;
     }
     int done = 0;
@@ -293,8 +295,9 @@ final class CilItem {
     buf.unpin();
   }
 
-  /** The checkpoint could not be written. */
+  /** The checkpoint could not be written: the buffer must not be written in its place either. */
   void aborted() {
+    buf.clean(); // first: a task that writes buffers back may have it already
     buf.unpin();
   }
 }

@@ -52,8 +52,11 @@ final class XfsBufItem implements BufLogItem {
     changed.set(inode);
   }
 
-  /** A checkpoint that has the buffer is durable. The buffer is pinned. */
+  /** A checkpoint that has the buffer is durable, or had nothing to write (0). It is pinned. */
   void committed(long lsn) {
+    if (lsn == 0) {
+      return;
+    }
     if (firstLsn == 0) {
       firstLsn = lsn;
       ail.insert(lsn);

@@ -43,7 +43,10 @@ public final class XfsCil {
   private final RwSemaphore ctxLock = new RwSemaphore(LockClass.XFS_CIL); // C: xc_ctx_lock
 
   private final WaitQueue pushed = new WaitQueue(); // C: xc_push_wait
-  private CilContext open = new CilContext(); // under ctxLock
+
+  // Under ctxLock; those without it read this one first, and then the one that is being written:
+  private volatile CilContext open = new CilContext();
+
   private volatile @Nullable CilContext writing; // set by the task that pushes
   private boolean pushing; // under this
   private volatile long commits; // under the transaction lock
@@ -94,13 +97,15 @@ public final class XfsCil {
     }
     long most = Math.min((long) log.size() << XlogFormat.BB_SHIFT, Integer.MAX_VALUE);
     if (held) {
-      if (log.blocksFor(open.bytes() + bytes) > log.size() / 2) {
+      int needed = log.blocksFor(open.bytes() + bytes);
+      if (needed > log.size() / 2 || needed > log.size() - log.kept() - 1) {
         throw new ErrnoException(Errno.ENOSPC, "the log is too small to finish what it has begun");
       }
       return true;
     }
-    boolean full = used() + log.blocksFor(open.bytes() + bytes) > log.size() / 4 * 3;
-    if (full || open.bytes() + bytes > Math.min(most / CHECKPOINT_PART, MOST_BYTES)) {
+    long gathered = open.bytes() + bytes;
+    boolean full = used() + log.blocksFor(gathered) > log.size() / 4 * 3;
+    if (full || gathered > Math.min(most / CHECKPOINT_PART, MOST_BYTES)) {
       int result = force(current, commits);
       if (result != 0) {
         throw new ErrnoException(-result, "the log can't be written");
@@ -205,8 +210,11 @@ public final class XfsCil {
     if (held) {
       return false;
     }
+    if (open.busy(from, count)) {
+      return true;
+    }
     CilContext now = writing;
-    return open.busy(from, count) || (now != null && now.busy(from, count));
+    return now != null && now.busy(from, count);
   }
 
   /**
@@ -277,17 +285,17 @@ public final class XfsCil {
   }
 
   @LinuxSource(file = "fs/xfs/xfs_log_cil.c", name = "xlog_cil_push_work")
-  private void push(Task current) {
+  void push(Task current) {
     ctxLock.downWrite(current);
     CilContext context = open;
+    writing = context; // first: its blocks and bytes are in one of the two at any time
     open = new CilContext();
-    writing = context;
     ctxLock.upWrite();
     boolean done = false;
     try {
       long lsn = context.write(current, log, ail.minLsn());
       context.committed(lsn);
-      durable = context.last();
+      durable = Math.max(durable, context.last()); // it is 0 if nothing was committed
       done = true;
     } catch (ErrnoException e) {
       broken = true; // the callers of force report it

@@ -25,15 +25,17 @@ public final class Xlog {
   private volatile int cycle;
   private boolean dirty; // the last record is no unmount record
   private int previous; // block of the record before, or -1
-  private long recoveredTail; // of a log that was dirty, until the first checkpoint; 0: none
+  private final int kept; // basic blocks that were replayed
+  private long recoveredTail; // of a log that has intents, until the first checkpoint; 0: none
 
   /**
    * Creates the log.
    *
    * @param device its blocks
    * @param head where the next record goes; if the log is dirty, all of it was replayed
+   * @param keep whether recovery must read it again until the first checkpoint
    */
-  public Xlog(XlogDevice device, XlogHead head) {
+  public Xlog(XlogDevice device, XlogHead head, boolean keep) {
     this.device = device;
     size = device.size();
     unit = device.unit();
@@ -44,7 +46,8 @@ public final class Xlog {
     cycle = head.cycle();
     previous = head.previous();
     dirty = !head.clean();
-    recoveredTail = head.clean() ? 0 : head.tailLsn();
+    recoveredTail = keep ? head.tailLsn() : 0;
+    kept = device.distance(head.tailBlock(), head.block());
   }
 
   /**
@@ -54,6 +57,11 @@ public final class Xlog {
    */
   long tailBefore(long own) {
     return recoveredTail == 0 ? own : recoveredTail;
+  }
+
+  /** Basic blocks that must not be written over until the first checkpoint is durable. */
+  int kept() {
+    return recoveredTail == 0 ? 0 : kept;
   }
 
   /** A checkpoint is durable, whose tail leaves out what was recovered. */

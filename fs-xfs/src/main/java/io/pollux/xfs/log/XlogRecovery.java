@@ -120,8 +120,8 @@ public final class XlogRecovery {
   }
 
   /**
-   * Opens the log for writing. After {@link #replay}, if the log was dirty: the first checkpoint
-   * then takes all of it out of the log that recovery reads. From process context; sleeps.
+   * Opens the log for writing. After {@link #replay}, if the log was dirty: recovery does not read
+   * it again, except for intents, until the first checkpoint. From process context; sleeps.
    *
    * @return the log, whose next record goes to the head
    * @throws ErrnoException the device's error
@@ -131,7 +131,7 @@ public final class XlogRecovery {
       new XlogTailWriter(current, device).clearStale(head, head.tailBlock());
       flush();
     }
-    return new Xlog(device, head);
+    return new Xlog(device, head, !intents.isEmpty());
   }
 
   private void flush() throws ErrnoException {

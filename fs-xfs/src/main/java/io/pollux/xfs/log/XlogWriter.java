@@ -15,7 +15,8 @@ import java.util.Arrays;
  * <p>A record is written when it is full, and waited for, so records reach the device in order. The
  * first is written after a flush: everything that completed before, file data and metadata in its
  * place, is durable before the log says so. The last is written after a flush, too, and with FUA:
- * it is durable after all others.
+ * it is durable after all others. Between them, each eighth is written after a flush, because
+ * recovery looks for a missing record among the last eight only.
  *
  * <p>Belongs to the task that pushes.
  */
@@ -30,6 +31,7 @@ final class XlogWriter {
   private final byte[] record;
   private final ByteBuffer out; // big-endian
   private int ops;
+  private int records;
   private long startLsn;
 
   XlogWriter(Xlog log, Task current, long tailLsn, int tid) {
@@ -110,11 +112,11 @@ final class XlogWriter {
   }
 
   private void flush(boolean last) throws ErrnoException {
-    boolean first = startLsn == 0;
-    if (first) {
+    if (startLsn == 0) {
       startLsn = log.headLsn();
     }
-    int flags = first || last ? BlkTypes.REQ_PREFLUSH : 0;
+    boolean ordered = records++ % XlogFormat.XLOG_MAX_ICLOGS == 0;
+    int flags = ordered || last ? BlkTypes.REQ_PREFLUSH : 0;
     flags |= last ? BlkTypes.REQ_FUA : 0;
     long tail = tailLsn == 0 ? startLsn : tailLsn;
     log.writeRecord(

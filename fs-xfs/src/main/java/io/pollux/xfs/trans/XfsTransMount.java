@@ -253,7 +253,16 @@ public final class XfsTransMount {
   }
 
   void reserve(Task current, long bytes) throws ErrnoException {
-    if (!cil().fits(current, bytes)) {
+    boolean fits;
+    try {
+      fits = cil().fits(current, bytes);
+    } catch (ErrnoException e) {
+      if (e.errno() == Errno.EIO) {
+        fail("the log can't be written");
+      }
+      throw e;
+    }
+    if (!fits) {
       int result = pushAll(current); // nothing is pinned: no transaction commits now
       if (result != 0) {
         throw new ErrnoException(-result, "the log is full");

@@ -128,7 +128,7 @@ final class AgImage implements AutoCloseable {
 
   private Xlog openLog() throws ErrnoException {
     XlogDevice device = new XlogDevice(cache, sb);
-    return new Xlog(device, XlogFind.find(current, device));
+    return new Xlog(device, XlogFind.find(current, device), false);
   }
 
   XfsTrans begin() throws ErrnoException {

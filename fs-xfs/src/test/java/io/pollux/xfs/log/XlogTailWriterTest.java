@@ -64,7 +64,7 @@ final class XlogTailWriterTest {
           XlogHead head =
               new XlogHead(at, 7, -1, at, XlogFormat.lsn(7, at), XlogFormat.lsn(6, 0), false);
           new XlogTailWriter(current, device).clearStale(head, at);
-          new XlogWriter(new Xlog(device, head), current, 0, 1).unmount();
+          new XlogWriter(new Xlog(device, head, false), current, 0, 1).unmount();
           XlogHead found = XlogFind.find(current, device);
           int bbs = device.unit() >> 9;
           assertThat(found.clean()).isTrue();
@@ -87,7 +87,7 @@ final class XlogTailWriterTest {
           fill(current, device, at);
           XlogHead head =
               new XlogHead(at, 7, -1, at, XlogFormat.lsn(7, at), XlogFormat.lsn(6, 0), false);
-          new XlogWriter(new Xlog(device, head), current, 0, 1).unmount();
+          new XlogWriter(new Xlog(device, head, false), current, 0, 1).unmount();
           XlogHead found = XlogFind.find(current, device);
           assertThat(found.clean()).isTrue();
           assertThat(found.block()).isEqualTo(1);
