@@ -37,7 +37,7 @@ final class CilItem {
   CilItem(Buf buf, int inodeSize) {
     this.buf = buf;
     this.inodeSize = inodeSize;
-    chunks = new boolean[buf.length() + XlogFormat.XFS_BLF_CHUNK - 1 >> XlogFormat.XFS_BLF_SHIFT];
+    chunks = new boolean[(buf.length() + XlogFormat.XFS_BLF_CHUNK - 1) >> XlogFormat.XFS_BLF_SHIFT];
     inodes = new int[buf.length() / inodeSize];
   }
 
@@ -45,7 +45,7 @@ final class CilItem {
   static long logBytes(int length, @Nullable BufData before, @Nullable BufData after, int inodeSize)
       throws ErrnoException {
     int chunk = XlogFormat.XFS_BLF_CHUNK;
-    long bytes = XlogFormat.BLF_DATA_MAP + 2 * XlogFormat.OP_HEADER_BYTES + length / chunk;
+    long bytes = XlogFormat.BLF_DATA_MAP + 2L * XlogFormat.OP_HEADER_BYTES + length / chunk;
     if (after == null) {
       return bytes;
     }
@@ -147,7 +147,7 @@ final class CilItem {
 
   private boolean anyLogged(int from, int length) {
     int first = from >> XlogFormat.XFS_BLF_SHIFT;
-    int end = from + length + XlogFormat.XFS_BLF_CHUNK - 1 >> XlogFormat.XFS_BLF_SHIFT;
+    int end = (from + length + XlogFormat.XFS_BLF_CHUNK - 1) >> XlogFormat.XFS_BLF_SHIFT;
     for (int i = first; i < end; i++) {
       if (chunks[i]) {
         return true;
@@ -171,7 +171,7 @@ final class CilItem {
     boolean unlinked = false;
     for (int i = 0; i < inodes.length; i++) {
       if ((inodes[i] & XfsInodeItem.NEXT_UNLINKED) != 0) {
-        pointers[i * inodeSize + XfsDinode.NEXT_UNLINKED >> XlogFormat.XFS_BLF_SHIFT] = true;
+        pointers[(i * inodeSize + XfsDinode.NEXT_UNLINKED) >> XlogFormat.XFS_BLF_SHIFT] = true;
         unlinked = true;
       }
       if ((inodes[i] & XfsInodeItem.CORE) != 0) {
@@ -221,8 +221,8 @@ final class CilItem {
       int flags)
       throws ErrnoException {
     int first = from >> XlogFormat.XFS_BLF_SHIFT;
-    int count = length + XlogFormat.XFS_BLF_CHUNK - 1 >> XlogFormat.XFS_BLF_SHIFT;
-    int words = count + 31 >> 5;
+    int count = (length + XlogFormat.XFS_BLF_CHUNK - 1) >> XlogFormat.XFS_BLF_SHIFT;
+    int words = (count + 31) >> 5;
     byte[] format = new byte[XlogFormat.BLF_DATA_MAP + 4 * words];
     ByteBuffer header = Xlog.host(format);
     int regions = 1;
@@ -253,7 +253,7 @@ final class CilItem {
           i++;
         }
         int at = from + (start << XlogFormat.XFS_BLF_SHIFT);
-        int end = Math.min(from + length, from + (i + 1 << XlogFormat.XFS_BLF_SHIFT));
+        int end = Math.min(from + length, from + ((i + 1) << XlogFormat.XFS_BLF_SHIFT));
         out.region(contents.copy(at, end - at));
       }
     }
