@@ -442,7 +442,11 @@ final class XfsMount extends SuperBlock {
     if (!toReadOnly) {
       sb.checkWritable();
       if (!trans.hasLog()) {
-        trans.startLog(XlogRecovery.find(current, bufs.cache(), new XfsLogTypes(sb)).open());
+        XlogRecovery log = XlogRecovery.find(current, bufs.cache(), new XfsLogTypes(sb));
+        if (!log.clean()) {
+          throw XfsError.corrupt("the log has changed since the mount");
+        }
+        trans.startLog(log.open());
       }
       startWriting(current);
       return;

@@ -5,6 +5,7 @@ import io.pollux.block.buffer.Buf;
 import io.pollux.block.buffer.BufOps;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
+import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsSb;
@@ -308,8 +309,9 @@ public final class XfsTrans implements AutoCloseable {
     mount.apply(fdblocks, icount, ifree);
     items.values().forEach(XfsTransItem::committed);
     forget();
-    if (wait) {
-      mount.force(current, mount.commits()); // an error is met by the next transaction
+    if (wait && mount.force(current, mount.commits()) != 0) {
+      close();
+      throw new ErrnoException(Errno.EIO, "the log can't be written");
     }
   }
 
