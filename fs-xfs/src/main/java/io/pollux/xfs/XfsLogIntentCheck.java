@@ -8,7 +8,7 @@ import io.pollux.xfs.format.XfsSb;
 import io.pollux.xfs.log.XlogFormat;
 import io.pollux.xfs.log.XlogIntent;
 
-/** What intents may ask for, and what is valid in them. */
+/** Checks intents: their kinds, flags and block numbers. */
 @LinuxSource(file = "fs/xfs/libxfs/xfs_log_format.h")
 final class XfsLogIntentCheck {
   static final int TYPE_MASK = 0xff;

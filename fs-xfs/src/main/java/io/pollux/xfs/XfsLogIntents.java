@@ -17,15 +17,16 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Finishes what Linux had begun. An operation of Linux that takes several transactions logs an
- * intent for each remaining step, and a done item with the step. An intent without its done item is
- * finished here, after the replay of the log and before anything else changes the filesystem.
+ * Finishes operations that Linux had begun. An operation of Linux that takes several transactions
+ * logs an intent for each remaining step, and a done item with the step. An intent without its done
+ * item is finished here, after the replay of the log and before anything else changes the
+ * filesystem.
  *
  * <p>The order is that of Linux. All intents are finished in the order of the log. Work that they
  * make necessary comes after the last of them: blocks without an owner are freed, and owners of
  * mappings recorded. So no block is free while a later intent has still to remove its owner.
  *
- * <p>A step does what its own intent says and nothing that has an intent of its own. A freed extent
+ * <p>A step makes the change of its own intent, and none that has another intent. A freed extent
  * loses whatever owner is recorded, or had lost it by a step before. A changed count or mapping
  * leaves the owners alone.
  *
@@ -194,7 +195,7 @@ final class XfsLogIntents {
     later.add(t -> rmap.map(t, extent.start(), extent.length(), owner));
   }
 
-  /** Unmaps a part of a range, from its end. Returns the end of what is left. */
+  /** Unmaps a part of a range, from its end. Returns the end of the rest. */
   @LinuxSource(file = "fs/xfs/libxfs/xfs_bmap.c", name = "xfs_bmap_del_extent_real")
   private long unmap(XfsForkEdit fork, long off, long end) throws ErrnoException {
     long left = end;

@@ -131,7 +131,7 @@ final class XfsMount extends SuperBlock {
     }
   }
 
-  /** Opens the log, and finishes what it has begun. */
+  /** Opens the log, and finishes its recovery. A read-only mount then marks the log as clean. */
   private void start(Task current, @Nullable XlogRecovery recovery) throws ErrnoException {
     if (recovery == null || (readOnly() && recovery.clean())) {
       return;
@@ -150,7 +150,10 @@ final class XfsMount extends SuperBlock {
     }
   }
 
-  /** Finishes what the log has begun, all in one checkpoint: until then, recovery does it again. */
+  /**
+   * Finishes the intents of the log, all in one checkpoint. Until it is durable, the next recovery
+   * begins where this one did.
+   */
   @LinuxSource(file = "fs/xfs/xfs_log.c", name = "xfs_log_mount_finish")
   private void finishRecovery(Task current, XlogRecovery recovery) throws ErrnoException {
     alloc.reserve(current);
@@ -393,7 +396,7 @@ final class XfsMount extends SuperBlock {
     return true;
   }
 
-  /** Removes the mark, so that a copy of the frozen disk is a clean filesystem. */
+  /** Marks the log as clean, so that a copy of the frozen disk needs no recovery. */
   @Override
   @LinuxSource(file = "fs/xfs/xfs_super.c", name = "xfs_fs_freeze")
   protected int freezeFs(Task current) {
@@ -401,8 +404,8 @@ final class XfsMount extends SuperBlock {
   }
 
   /**
-   * Writes everything to its place, and says so in the log. Nothing changes any more, and all
-   * direct writes are complete.
+   * Writes everything to its place, and marks the log as clean. No call changes the filesystem
+   * meanwhile, and all direct writes are complete.
    */
   @LinuxSource(
       file = "fs/xfs/xfs_log.c",

@@ -37,6 +37,11 @@
  *       changed nothing, and each write gets a transaction of its own.
  *   <li>A crash at any time leaves a log from which recovery makes a consistent filesystem, with
  *       all that fsync has promised.
+ *   <li>A commit pins its buffers until the log has them. {@code XfsInode.lastCommit} is the commit
+ *       that fsync makes durable. Freed blocks get no data before the commit that freed them is
+ *       durable.
+ *   <li>The first error of a write to the log, or of metadata to its place, shuts the filesystem
+ *       down. The next mount recovers it.
  *   <li>The contents of a disk are untrusted. Every number read from it is checked before use.
  *       {@code BufData} checks every access against the end of the block. Every walk has a bound
  *       that the disk can't move: levels that strictly decrease, offsets that strictly increase,
@@ -64,7 +69,8 @@
  *   <li>the locks of pages;
  *   <li>the transaction lock;
  *   <li>the lock under which its extents are loaded;
- *   <li>the lock of a checkpoint;
+ *   <li>the lock of the checkpoint that gathers ({@code XFS_CIL}), shared by commits and exclusive
+ *       for the push that closes it;
  *   <li>the lock of a buffer, at most one per task;
  *   <li>the locks of the caches, held for a lookup and never during I/O.
  * </ol>

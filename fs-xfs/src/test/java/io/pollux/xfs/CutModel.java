@@ -21,7 +21,7 @@ final class CutModel {
   static final int SECTOR = CutDisk.SECTOR;
   static final int DIRECTORY = -1;
 
-  /** What is found after a recovery. */
+  /** The files after a recovery. */
   interface Found {
     /** Paths to inode numbers. */
     Map<String, Long> names() throws Exception;
@@ -195,7 +195,7 @@ final class CutModel {
 
   // The check.
 
-  /** Fails if what is found is not what may be there. */
+  /** Fails if the model does not allow what a recovery has left. */
   void check(Found found) throws Exception {
     Map<String, Long> there = found.names();
     Set<Map<String, Integer>> tried = new HashSet<>();

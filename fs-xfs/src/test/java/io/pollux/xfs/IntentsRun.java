@@ -8,6 +8,7 @@ import io.pollux.xfs.log.XlogFormat;
 import io.pollux.xfs.log.XlogIntent;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -16,51 +17,53 @@ import java.util.TreeMap;
 /**
  * The long run of intents: images that Linux left in the middle of operations of several
  * transactions are recovered by Linux and by this kernel, and compared. Counts the intents by kind.
- * Images that fail stay in the directory.
  */
 final class IntentsRun {
   private static final List<Way> ENDS =
       List.of(Way.SHUTDOWN_FLUSH, Way.SHUTDOWN, Way.STOP_SHUTDOWN);
 
   private final Map<String, Integer> kinds = new TreeMap<>();
-  private final Path directory;
+  private final Path failures;
   private final DirtyImages images;
   private int good;
   private int withIntents;
   private int bad;
 
-  private IntentsRun(Path directory, DirtyImages images) {
-    this.directory = directory;
+  private IntentsRun(DirtyImages images, Path failures) {
     this.images = images;
+    this.failures = failures;
   }
 
   /**
    * Runs.
    *
-   * @param args the directory for images that fail, the number of works, cuts of each, and the
-   *     first seed
+   * @param directory empty
+   * @param failures a directory for images that fail
+   * @param works the number of works of Linux
+   * @param cuts images of a work that does not end in a shutdown
+   * @param seed the first seed, not negative; each work has its own
+   * @return the numbers of results
+   * @throws AssertionError if an image failed
    */
-  public static void main(String[] args) throws Exception {
-    Path directory = Files.createDirectories(Path.of(args[0]));
-    int works = Integer.parseInt(args[1]);
-    int cuts = Integer.parseInt(args[2]);
-    long seed = Long.parseLong(args[3]);
-    int failed;
+  static String run(Path directory, Path failures, int works, int cuts, long seed)
+      throws Exception {
     try (DirtyImages images = new DirtyImages(directory)) {
-      IntentsRun run = new IntentsRun(directory, images);
+      IntentsRun run = new IntentsRun(images, failures);
       for (int i = 0; i < works; i++) {
         run.work(seed + i, cuts);
-        run.report();
+        System.out.println(run.report());
       }
-      failed = run.bad;
+      if (run.bad != 0) {
+        throw new AssertionError(run.report());
+      }
+      return run.report();
     }
-    System.exit(failed == 0 ? 0 : 1); // after the stage is unmounted
   }
 
-  private void report() {
-    System.out.printf(
+  private String report() {
+    return String.format(
         Locale.ROOT,
-        "%d agree, %d fail, %d had intents; extents of intents: %s%n",
+        "%d agree, %d fail, %d had intents; extents of intents: %s",
         good,
         bad,
         withIntents,
@@ -87,7 +90,10 @@ final class IntentsRun {
       } catch (Exception | AssertionError e) {
         bad++;
         System.out.println("  " + image.getFileName() + " fails: " + e);
-        Files.copy(image, directory.resolve("failed-" + seed + "-" + image.getFileName()));
+        Files.copy(
+            image,
+            failures.resolve("failed-" + seed + "-" + image.getFileName()),
+            StandardCopyOption.REPLACE_EXISTING);
       }
       Files.delete(image);
     }

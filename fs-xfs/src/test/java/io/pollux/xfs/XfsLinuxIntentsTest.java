@@ -33,7 +33,7 @@ final class XfsLinuxIntentsTest {
   private static final ValueLayout.OfInt BE32 =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
-  /** What the log of an image leaves to be done. The log is replayed, in place, but stays. */
+  /** Replays the log of an image, which stays dirty. Returns the intents without a done item. */
   static List<XlogIntent> replay(Path image) throws IOException, ErrnoException {
     try (MadeImage made = new MadeImage(image, 512)) {
       BufCache cache = new BufCache(made.disk(), 1 << 20, XfsError.EFSCORRUPTED);

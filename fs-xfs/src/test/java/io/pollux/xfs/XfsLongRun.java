@@ -2,6 +2,8 @@
 package io.pollux.xfs;
 
 import io.pollux.core.Oops;
+import io.pollux.xfs.log.MutatedLogs;
+import io.pollux.xfs.log.RecoveryRun;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,9 +39,22 @@ final class XfsLongRun {
           "ours bsize=1024,nsize=65536");
 
   private static final Set<String> PARTS =
-      Set.of("files", "names", "directory", "full", "extents", "aged", "forged", "tasks", "cuts");
+      Set.of(
+          "files",
+          "names",
+          "directory",
+          "full",
+          "extents",
+          "aged",
+          "forged",
+          "tasks",
+          "cuts",
+          "recovery",
+          "intents",
+          "mutated");
 
   private static final int CUTS = 60; // of one run
+  private static final int IMAGES = 6; // of one work of Linux, whose intents are finished
 
   /** One case. Returns what it measured, for the table. */
   interface Work {
@@ -131,6 +146,9 @@ final class XfsLongRun {
       case "tasks" -> tasks();
       case "aged" -> aged();
       case "cuts" -> cuts();
+      case "recovery" -> recovery();
+      case "intents" -> intents();
+      case "mutated" -> mutated();
       case "directory" -> directory();
       default -> extents();
     }
@@ -217,6 +235,36 @@ final class XfsLongRun {
             dir -> new XfsPowerCutTest().run(dir, geometry, 1000, CUTS));
       }
     }
+  }
+
+  private void recovery() throws IOException {
+    int images = scaled(200);
+    run(
+        "dirty logs of Linux",
+        "several",
+        images,
+        seed,
+        dir -> RecoveryRun.run(dir, directory, images, seed));
+  }
+
+  private void intents() throws IOException {
+    int works = scaled(50);
+    run(
+        "intents of Linux",
+        "several",
+        works,
+        seed,
+        dir -> IntentsRun.run(dir, directory, works, IMAGES, seed));
+  }
+
+  private void mutated() throws IOException {
+    int mutations = scaled(1000);
+    run(
+        "mutated logs",
+        "-m reflink=0,rmapbt=1 -l size=16m",
+        mutations,
+        seed,
+        dir -> MutatedLogs.run(dir, mutations, seed));
   }
 
   private void aged() throws IOException {

@@ -62,10 +62,10 @@ final class XfsPowerCutTest {
   private final long seed = Long.getLong("pollux.seed", System.nanoTime());
   private final int only = Integer.getInteger("pollux.cut", -1);
 
-  /** How many of the cuts Linux recovers, too: one of so many. */
+  /** Linux also recovers one of so many cuts. */
   private final int linux = Integer.getInteger("pollux.cuts.linux", 12);
 
-  /** How many of those that this project recovers xfs_repair looks at: one of so many. */
+  /** xfs_repair checks one of so many recoveries of this project. */
   private final int repair = Integer.getInteger("pollux.cuts.repair", 3);
 
   private Path directory = Path.of("");

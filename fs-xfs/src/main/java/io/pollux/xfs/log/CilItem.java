@@ -4,6 +4,7 @@ package io.pollux.xfs.log;
 import io.pollux.block.buffer.Buf;
 import io.pollux.block.buffer.BufData;
 import io.pollux.core.ErrnoException;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsDinode;
 import io.pollux.xfs.format.XfsLogType;
@@ -14,8 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A buffer in a checkpoint: its contents of the last commit of the checkpoint, and which parts of
- * it changed in the checkpoint. Contents never change, so a checkpoint is written while commits of
- * the next one go on.
+ * it changed in the checkpoint. Contents never change, so commits of the next checkpoint do not
+ * disturb the write of this one.
  *
  * <p>Of a block of inodes, each inode that changed is an item of its own, and so are the pointers
  * of unlinked lists in it, as in Linux. A new block of inodes is logged as any block.
@@ -23,6 +24,12 @@ import org.jspecify.annotations.Nullable;
 @LinuxSource(
     file = "fs/xfs/xfs_buf_item.c",
     name = {"xfs_buf_item_format", "xfs_buf_item_size"})
+@Differs(
+    kind = Differs.Kind.SIMPLER,
+    why =
+        "A checkpoint has what changed since the one before. Linux logs a changed part of a block"
+            + " again with each later change, until the block is in its place.",
+    test = "XfsLogDifferencesTest#aCheckpointHasOnlyWhatChangedSinceTheOneBefore")
 final class CilItem {
   final Buf buf; // pinned
   private @Nullable XfsBufItem item; // null: it never had contents in this mount

@@ -94,7 +94,7 @@ final class ReplayInode {
     }
   }
 
-  /** Copies the core. Bytes are copied, numbers are turned round. */
+  /** Copies the core. Numbers change from the byte order of the log to big-endian. */
   @LinuxSource(file = "fs/xfs/xfs_inode_item_recover.c", name = "xfs_log_dinode_to_disk")
   private static void core(BufData from, BufEdit to, long lsn) throws ErrnoException {
     boolean bigtime = (le64(from, XfsDinode.FLAGS2) & XfsDinode.DIFLAG2_BIGTIME) != 0;

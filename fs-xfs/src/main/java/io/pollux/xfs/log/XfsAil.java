@@ -5,7 +5,7 @@ import io.pollux.uapi.LinuxSource;
 import java.util.TreeMap;
 
 /**
- * What is in the log and not in its place yet: how many buffers for each LSN of the first
+ * Counts the buffers that are in the log and not in their places yet, by the LSN of the first
  * checkpoint that changed them. The lowest is the tail, from where recovery has to begin. Safe for
  * any number of threads.
  */

@@ -78,8 +78,8 @@ public final class XfsCil {
   // A commit.
 
   /**
-   * Makes sure that a transaction fits in the checkpoint that gathers, and looks whether it fits in
-   * the log. May write the checkpoint.
+   * Makes space for a transaction in the checkpoint that gathers, and checks that it fits in the
+   * log. May write the checkpoint.
    *
    * @param current the calling task
    * @param bytes that the transaction takes in the log, at most
@@ -313,8 +313,8 @@ public final class XfsCil {
   }
 
   /**
-   * Writes the record that says that nothing has to be recovered. Everything is in its place, and
-   * nothing changes.
+   * Writes an unmount record, which marks the log as clean. Everything is in its place, and no
+   * transaction runs.
    *
    * @param current the calling task
    * @throws ErrnoException EIO

@@ -8,10 +8,10 @@ import io.pollux.uapi.Errno;
 import io.pollux.uapi.LinuxSource;
 
 /**
- * Finds the head and the tail of a log. The first word of each block tells its cycle, so the head
- * is where the cycle drops; a binary search finds it. Blocks in front of it may be out of order,
- * since several writes were in flight when the power failed, so they are searched one by one. The
- * checksums of the last records tell which ones are whole.
+ * Finds the head and the tail of a log. The first word of each block has its cycle, so the head is
+ * where the cycle drops; a binary search finds it. Blocks in front of it may be out of order, since
+ * several writes were in flight when the power failed, so they are searched one by one. The
+ * checksums of the last records show which of them are whole.
  *
  * <p>Every search is bounded by the size of the log.
  */

@@ -8,7 +8,7 @@ import java.util.List;
  *
  * @param type XFS_LI_EFI, XFS_LI_RUI, XFS_LI_CUI or XFS_LI_BUI
  * @param id its number
- * @param extents what is to be done
+ * @param extents the extents that the operation still has to change
  */
 public record XlogIntent(int type, long id, List<Extent> extents) {
   /**
@@ -18,7 +18,7 @@ public record XlogIntent(int type, long id, List<Extent> extents) {
    * @param start its first block
    * @param offset its first block in the file, for RUI and BUI
    * @param length blocks
-   * @param flags what is to be done, except for EFI
+   * @param flags the kind of change, except for EFI
    */
   public record Extent(long owner, long start, long offset, long length, int flags) {}
 }

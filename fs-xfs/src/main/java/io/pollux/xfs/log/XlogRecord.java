@@ -12,7 +12,7 @@ import java.util.Arrays;
  * @param block where it begins
  * @param cycle the cycle of its first block
  * @param length bytes of its body
- * @param lsn its position as it says itself
+ * @param lsn the position in the header; any value
  * @param tailLsn the oldest position that a recovery needs
  * @param crc its checksum, 0 for none
  * @param operations the number of its operations

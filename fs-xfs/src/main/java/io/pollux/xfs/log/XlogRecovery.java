@@ -92,7 +92,7 @@ public final class XlogRecovery {
     return head;
   }
 
-  /** {@return what the log leaves to be done, in its order; after {@link #replay}} */
+  /** {@return the intents without a done item, in the order of the log; after {@link #replay}} */
   public List<XlogIntent> intents() {
     return intents;
   }

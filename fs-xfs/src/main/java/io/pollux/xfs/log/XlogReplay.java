@@ -17,8 +17,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Applies transactions to the blocks of the disk. The first pass collects what was cancelled and
- * what was begun and not done. The second pass changes blocks.
+ * Applies transactions to the blocks of the disk. The first pass collects cancelled buffers, and
+ * intents without a done item. The second pass changes blocks.
  */
 @LinuxSource(
     file = "fs/xfs/xfs_log_recover.c",
@@ -37,7 +37,7 @@ final class XlogReplay {
     this.types = types;
   }
 
-  /** The intents that the log leaves to be done, after the first pass. */
+  /** The intents without a done item, after the first pass. */
   List<XlogIntent> intents() {
     return intents.pending();
   }

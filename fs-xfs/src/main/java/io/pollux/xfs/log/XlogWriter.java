@@ -4,13 +4,14 @@ package io.pollux.xfs.log;
 import io.pollux.block.BlkTypes;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.LinuxSource;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
  * Writes one checkpoint: a start, the transaction's header, the regions of its items, and the
- * commit. A region that does not fit in a record goes on in the next one.
+ * commit. A region that does not fit in a record continues in the next one.
  *
  * <p>A record is written when it is full, and waited for, so records reach the device in order. The
  * first is written after a flush: everything that completed before, file data and metadata in its
@@ -23,6 +24,12 @@ import java.util.Arrays;
 @LinuxSource(
     file = "fs/xfs/xfs_log.c",
     name = {"xlog_write", "xlog_sync"})
+@Differs(
+    kind = Differs.Kind.SIMPLER,
+    why =
+        "One record is in flight, so one checkpoint is written at a time. Linux has up to eight"
+            + " records in flight, also of several checkpoints.",
+    test = "XfsLogDifferencesTest#aRecordIsWrittenAfterTheOneBefore")
 final class XlogWriter {
   private final Xlog log;
   private final Task current;

@@ -11,8 +11,8 @@
  *       checkpoint, {@code CilContext}, with what changed of each, {@code CilItem}. They are
  *       pinned: nothing writes them to their places.
  *   <li>fsync, sync, or the size of the checkpoint makes a task push it: {@code XlogWriter} writes
- *       it to the head as records, through {@code Xlog}. The transactions that commit meanwhile
- *       gather in the next one.
+ *       it to the head as records, through {@code Xlog}. Transactions that commit meanwhile gather
+ *       in the next checkpoint.
  *   <li>When the last record is durable, the buffers are unpinned. {@code XfsAil} has the position
  *       of the oldest checkpoint whose changes are not in their places: the tail.
  *   <li>Buffers are written to their places when the log fills, and at freeze and unmount. The
@@ -41,10 +41,10 @@
  *   <li>{@code XlogFind} finds the head and the tail.
  *   <li>{@code XlogTransactions} assembles transactions from operations.
  *   <li>{@code XlogReplay} applies the items of transactions, with {@code ReplayBuffers}, {@code
- *       ReplayBuf}, {@code ReplayInode} and {@code ReplayIcreate}. {@code XlogIntents} collects
- *       what is begun and not done.
+ *       ReplayBuf}, {@code ReplayInode} and {@code ReplayIcreate}. {@code XlogIntents} collects the
+ *       intents that have no done item.
  *   <li>{@code XlogTailWriter} overwrites what a torn write left in front of the head.
- *   <li>{@code XlogRecovery} is all of it, in order.
+ *   <li>{@code XlogRecovery} runs all of these in order.
  * </ul>
  *
  * <p>Invariants:
@@ -57,17 +57,21 @@
  *   <li>Nothing is written before all transactions were read once. That pass collects cancelled
  *       buffers and intents, and refuses unsupported items.
  *   <li>A block is replayed if its LSN on the disk is older than the transaction. It is written
- *       with the LSN of the transaction, after all changes of equal LSN were applied. So a recovery
- *       that was cut off can be repeated from its beginning.
+ *       with the LSN of the transaction, after all changes of equal LSN were applied. So an
+ *       interrupted recovery can be repeated from its beginning.
  *   <li>A buffer is written to its place only after the log has all of its changes, and a flush.
- *   <li>A commit never waits for space in the log with a half-published change: it makes space
- *       first, and the transaction lock keeps others from taking it. At most 3/4 of the log are in
- *       use, so a torn record never hits the tail.
+ *   <li>A commit makes space in the log before it publishes a change. The transaction lock keeps
+ *       other commits from taking that space.
+ *   <li>At most 3/4 of the log is in use, so a torn record never reaches the tail.
  *   <li>Freed blocks get no new data before the checkpoint that frees them is durable.
  * </ul>
  *
+ * <p>Limits: a directory block in several extents is logged as one item for each extent. Recovery
+ * refuses such items, because the log has no list of the extents and the checksum covers all of
+ * them. The log is internal.
+ *
  * <p>This package depends on formats and buffers only. The types of blocks come from the mount
- * through {@code XlogTypes}. What takes transactions is finished by the mount.
+ * through {@code XlogTypes}. The mount finishes the intents, because they need transactions.
  */
 @NullMarked
 package io.pollux.xfs.log;

@@ -6,6 +6,7 @@ import io.pollux.block.buffer.BufOps;
 import io.pollux.core.ErrnoException;
 import io.pollux.core.sched.Task;
 import io.pollux.uapi.Errno;
+import io.pollux.uapi.Differs;
 import io.pollux.uapi.LinuxSource;
 import io.pollux.xfs.format.XfsError;
 import io.pollux.xfs.format.XfsSb;
@@ -230,6 +231,12 @@ public final class XfsTrans implements AutoCloseable {
    * @param count number of blocks
    */
   @LinuxSource(file = "fs/xfs/xfs_extent_busy.c", name = "xfs_extent_busy_trim")
+  @Differs(
+      kind = Differs.Kind.SIMPLER,
+      why =
+          "A write to blocks whose freeing is not durable forces the log. Linux first looks for"
+              + " other blocks.",
+      test = "XfsLogDifferencesTest#dataInFreedBlocksWaitsForTheLog")
   public void usesData(long fsb, long count) {
     data.add(fsb);
     data.add(count);

@@ -26,10 +26,17 @@
  *       so far. Other readers see the contents of the last commit, without a lock. A reader that
  *       needs several blocks of one state holds what keeps their writers away, such as the iRwsem
  *       of a directory.
- *   <li><b>A commit does not fail</b> once its items are prepared. It publishes the buffers, which
- *       become dirty, and drops those of freed blocks.
- *   <li><b>Commits reach the disk through the log</b> ({@link io.pollux.xfs.log}): a published
+ *   <li><b>What can fail comes before the first change.</b> A commit prepares its items, and makes
+ *       space in the log. Then it publishes the buffers, which become dirty and pinned, and drops
+ *       those of freed blocks.
+ *   <li><b>Commits reach the disk through the log</b> ({@link io.pollux.xfs.log}). A published
  *       buffer is pinned until the log has its changes, and is written to its place after that.
+ *   <li><b>A commit has a number</b>, and {@code force} makes all commits up to a number durable.
+ *   <li><b>Freed blocks are busy</b> until the commit that freed them is durable. A transaction
+ *       that writes data to busy blocks, or creates a buffer in a block that the same checkpoint
+ *       frees, forces the log first.
+ *   <li><b>A change has at most a quarter of the log</b>, otherwise its commit is ENOSPC. So an
+ *       operation of any size is split into transactions that each leave a consistent filesystem.
  * </ul>
  *
  * <p>Locks: the transaction lock comes after every iRwsem and page lock, and before the locks of

@@ -61,7 +61,7 @@ public final class DirtyImages implements AutoCloseable {
     /** The work stops for a while, then a shutdown that writes nothing more. */
     STOP_SHUTDOWN,
 
-    /** Clones while the work goes on. */
+    /** Clones during the work. */
     CUT
   }
 
@@ -185,7 +185,7 @@ public final class DirtyImages implements AutoCloseable {
     return images;
   }
 
-  /** Unmounts. Something of the host may look at a new device, and keep it busy for a moment. */
+  /** Unmounts. A program of the host may open a new device, and keep it busy for a moment. */
   private static void unmount(Path root) throws IOException, InterruptedException {
     for (int i = 0; i < TURNS && HostTool.tryRun("umount", root.toString()).status() != 0; i++) {
       TimeUnit.MILLISECONDS.sleep(100);

@@ -20,17 +20,19 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 
 /**
  * Mounts an image whose log was damaged. Each mount must succeed or fail with an errno. In most
  * mutations the record has a right checksum afterwards, so that its contents are read.
  */
-final class MutatedLogs {
+public final class MutatedLogs {
   private static final ValueLayout.OfInt LE =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -129,21 +131,33 @@ final class MutatedLogs {
     contents.set(LE, log + device.wrap(record.block()) * 512L + XlogFormat.H_CRC, crc);
   }
 
-  /** Runs many. Arguments: the image, the number, the seed. */
-  public static void main(String[] args) throws IOException {
-    MutatedLogs logs = new MutatedLogs(Path.of(args[0]), Long.parseLong(args[2]));
-    long begin = System.nanoTime();
-    long longest = 0;
-    for (int i = 0; i < Integer.parseInt(args[1]); i++) {
-      long start = System.nanoTime();
-      logs.one();
-      longest = Math.max(longest, System.nanoTime() - start);
+  /**
+   * Has Linux leave an image with a dirty log, and runs many mutations of it.
+   *
+   * @param directory empty
+   * @param count the number of mutations
+   * @param seed of the work and of the mutations, not negative
+   * @return the numbers of results
+   */
+  public static String run(Path directory, int count, long seed) throws Exception {
+    try (DirtyImages images = new DirtyImages(directory)) {
+      DirtyImages.Work work =
+          new DirtyImages.Work("-m reflink=0,rmapbt=1 -l size=16m", seed, 2, false, true);
+      Path image = images.make(work, DirtyImages.Way.CUT, 300, 1).getFirst();
+      MutatedLogs logs = new MutatedLogs(image, seed);
+      long longest = 0;
+      for (int i = 0; i < count; i++) {
+        long start = System.nanoTime();
+        logs.one();
+        longest = Math.max(longest, System.nanoTime() - start);
+      }
+      Files.delete(image);
+      return String.format(
+          Locale.ROOT,
+          "%d mounted, %d refused, the longest %d ms",
+          logs.mounted(),
+          logs.refused(),
+          longest / 1_000_000);
     }
-    System.out.printf(
-        "%d mounted, %d refused, %d ms, the longest %d ms%n",
-        logs.mounted(),
-        logs.refused(),
-        (System.nanoTime() - begin) / 1_000_000,
-        longest / 1_000_000);
   }
 }

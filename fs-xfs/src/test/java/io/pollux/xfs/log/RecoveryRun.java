@@ -7,44 +7,59 @@ import io.pollux.xfs.log.DirtyImages.Way;
 import io.pollux.xfs.log.DirtyImages.Work;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Locale;
 
 /**
- * The long run of recoveries: images that Linux left with a dirty log are recovered by Linux and by
- * this project, and compared. Arguments: an empty directory, the number of rounds, the first seed.
- * Images that fail stay in the directory.
+ * The long run of recoveries: Linux and this project recover images that Linux left with a dirty
+ * log, and the results are compared.
  */
-final class RecoveryRun {
+public final class RecoveryRun {
+  private final DirtyImages images;
+  private final Path failures;
   private int good;
   private int refused;
   private int bad;
 
-  private RecoveryRun() {}
-
-  /**
-   * Runs.
-   *
-   * @param args the directory, rounds, and the first seed
-   */
-  public static void main(String[] args) throws Exception {
-    Path directory = Files.createDirectories(Path.of(args[0]));
-    int rounds = Integer.parseInt(args[1]);
-    long seed = Long.parseLong(args[2]);
-    RecoveryRun run = new RecoveryRun();
-    try (DirtyImages images = new DirtyImages(directory)) {
-      for (int i = 0; i < rounds; i++) {
-        int geometry = Math.floorMod(seed, DirtyImages.GEOMETRIES.size());
-        run.round(images, directory, DirtyImages.GEOMETRIES.get(geometry), seed++);
-      }
-    }
-    System.out.printf(
-        Locale.ROOT, "%d agree, %d are refused, %d fail%n", run.good, run.refused, run.bad);
-    System.exit(run.bad == 0 ? 0 : 1);
+  private RecoveryRun(DirtyImages images, Path failures) {
+    this.images = images;
+    this.failures = failures;
   }
 
-  private void round(DirtyImages images, Path directory, String geometry, long seed)
-      throws Exception {
+  /**
+   * Runs until enough images were recovered.
+   *
+   * @param directory empty
+   * @param failures a directory for images that fail or are refused
+   * @param count the number of images, at least
+   * @param seed the first seed, not negative; each work has its own
+   * @return the numbers of results
+   * @throws AssertionError if an image failed
+   */
+  public static String run(Path directory, Path failures, int count, long seed) throws Exception {
+    RecoveryRun run;
+    try (DirtyImages images = new DirtyImages(directory)) {
+      run = new RecoveryRun(images, failures);
+      for (long own = seed; run.done() < count; own++) { // ends: each work has an image
+        int geometry = Math.floorMod(own, DirtyImages.GEOMETRIES.size());
+        run.round(DirtyImages.GEOMETRIES.get(geometry), own);
+      }
+    }
+    String result =
+        String.format(
+            Locale.ROOT, "%d agree, %d are refused, %d fail", run.good, run.refused, run.bad);
+    if (run.bad != 0) {
+      throw new AssertionError(result);
+    }
+    return result;
+  }
+
+  private int done() {
+    return good + refused + bad;
+  }
+
+  private void round(String geometry, long seed) throws Exception {
     List<Way> ways = List.of(Way.values());
     Way way = ways.get(Math.floorMod(seed, ways.size()));
     boolean many = seed % 3 == 0;
@@ -53,13 +68,12 @@ final class RecoveryRun {
     List<Path> made = images.make(work, way, millis, way == Way.CUT ? 4 : 1);
     for (int i = 0; i < made.size(); i++) {
       Path image = made.get(i);
-      one(images, directory, image, seed + "-" + i, geometry + " " + way);
+      one(image, seed + "-" + i, geometry + " " + way);
       Files.delete(image);
     }
   }
 
-  private void one(DirtyImages images, Path directory, Path image, String name, String what)
-      throws Exception {
+  private void one(Path image, String name, String what) throws Exception {
     String result;
     try {
       images.compare(image, OurRecovery::recover);
@@ -69,21 +83,21 @@ final class RecoveryRun {
       if (e.errno() == Errno.EOPNOTSUPP) {
         refused++;
         result = "refused: " + e.getMessage();
-        keep(image, directory, name);
+        keep(image, name);
       } else {
         bad++;
         result = e.errno() + " " + e.getMessage();
-        keep(image, directory, name);
+        keep(image, name);
       }
     } catch (AssertionError | RuntimeException e) {
       bad++;
       result = e.toString().lines().filter(l -> !l.startsWith(" ")).limit(12).toList().toString();
-      keep(image, directory, name);
+      keep(image, name);
     }
     System.out.println(name + " " + what + ": " + result);
   }
 
-  private static void keep(Path image, Path directory, String name) throws Exception {
-    Files.copy(image, directory.resolve("failed-" + name));
+  private void keep(Path image, String name) throws Exception {
+    Files.copy(image, failures.resolve("failed-" + name), StandardCopyOption.REPLACE_EXISTING);
   }
 }
