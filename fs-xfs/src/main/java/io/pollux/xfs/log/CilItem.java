@@ -3,6 +3,7 @@ package io.pollux.xfs.log;
 
 import io.pollux.block.buffer.Buf;
 import io.pollux.block.buffer.BufData;
+import io.pollux.block.buffer.BufEdit;
 import io.pollux.core.ErrnoException;
 import io.pollux.uapi.Differs;
 import io.pollux.uapi.LinuxSource;
@@ -103,6 +104,7 @@ final class CilItem {
         chunks[i] |=
             !before.equalsAt(after, at, Math.min(XlogFormat.XFS_BLF_CHUNK, after.size() - at));
       }
+      chunks[0] |= in != null; // the checksum
     }
     if (kind.isInodes()) {
       for (int i = 0; i < inodes.length; i++) {
@@ -169,6 +171,13 @@ final class CilItem {
       writeSegments(out, null, XlogFormat.XFS_BLF_CANCEL);
       return;
     }
+    if (pieces != null) {
+      writeSegments(
+          out,
+          withChecksum(contents),
+          XlogFormat.XFS_BLFT_RTBITMAP_BUF << XlogFormat.XFS_BLFT_SHIFT);
+      return;
+    }
     int flags = Objects.requireNonNull(type).logType(contents) << XlogFormat.XFS_BLFT_SHIFT;
     if (!isInodes() || whole()) {
       writeSegments(out, contents, flags);
@@ -197,6 +206,17 @@ final class CilItem {
           pointers,
           flags | XlogFormat.XFS_BLF_INODE_BUF);
     }
+  }
+
+  /**
+   * The contents of a block in several pieces with their checksum. Recovery sees each piece alone,
+   * and can compute no checksum of all. So each change logs it, and the pieces have the type whose
+   * blocks recovery takes as they are. Linux logs the type of the block, and refuses the log.
+   */
+  private static BufData withChecksum(BufData contents) throws ErrnoException {
+    BufEdit copy = contents.draft();
+    Objects.requireNonNull(contents.type()).verifyWrite(copy);
+    return copy;
   }
 
   private void writeSegments(XlogWriter out, @Nullable BufData contents, int flags)

@@ -150,7 +150,10 @@ final class XlogReplay {
       throw unsupported("directory blocks in several pieces");
     }
     Block block = buffers.read(buf.position(), buf.length());
-    if (newer(block, lsn)) {
+    boolean raw =
+        buf.type() == XlogFormat.XFS_BLFT_RTBITMAP_BUF
+            || buf.type() == XlogFormat.XFS_BLFT_RTSUMMARY_BUF;
+    if (newer(block, lsn, raw)) {
       return;
     }
     if (buf.inodes()) {
@@ -167,11 +170,11 @@ final class XlogReplay {
   }
 
   /** Whether the disk has a later state of a block. */
-  private boolean newer(Block block, long lsn) throws ErrnoException {
+  private boolean newer(Block block, long lsn, boolean raw) throws ErrnoException {
     if (block.changed && block.appliedLsn == lsn) {
       return false;
     }
-    long there = ReplayLsn.of(types.sb(), block.data);
+    long there = raw ? ReplayLsn.NONE : ReplayLsn.of(types.sb(), block.data);
     return there != 0 && there != ReplayLsn.NONE && Long.compareUnsigned(there, lsn) >= 0;
   }
 
