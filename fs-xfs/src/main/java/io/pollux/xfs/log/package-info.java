@@ -66,9 +66,10 @@
  *   <li>Freed blocks get no new data before the checkpoint that frees them is durable.
  * </ul>
  *
- * <p>Limits: a directory block in several extents is logged as one item for each extent. Recovery
- * refuses such items, because the log has no list of the extents and the checksum covers all of
- * them. The log is internal.
+ * <p>A directory block in several extents is one item for each extent. The log has no list of the
+ * extents, and the checksum covers all of them. So a change of such a block logs the checksum, too,
+ * and recovery takes the pieces as they are. Those of Linux can't be recovered. The log is
+ * internal.
  *
  * <p>This package depends on formats and buffers only. The types of blocks come from the mount
  * through {@code XlogTypes}. The mount finishes the intents, because they need transactions.
