@@ -2,7 +2,9 @@
 package io.pollux.core.mm;
 
 import io.pollux.core.host.HostCall;
+import io.pollux.uapi.Errno;
 import io.pollux.uapi.Nr;
+import io.pollux.uapi.RawMemory;
 
 /**
  * Anonymous memory of the host, in pages: the physical memory of this kernel. It is zeroed, and
@@ -81,7 +83,7 @@ public final class HostMemory {
   }
 
   /**
-   * Zeroes memory and frees the pages behind it. The range stays mapped.
+   * Zeroes memory and frees the pages behind it, unless they are locked. The range stays mapped.
    *
    * @param address page-aligned, inside a range from {@link #map}
    * @param bytes a multiple of {@link #PAGE_SIZE}
@@ -89,6 +91,10 @@ public final class HostMemory {
   public static void discard(long address, long bytes) {
     checkRange(address, bytes);
     long result = HostCall.call(HostCall.MADVISE, address, bytes, MADV_DONTNEED, 0);
+    if (result == -Errno.EINVAL) { // locked by a program under exec: the pages stay
+      RawMemory.segment(address, bytes).fill((byte) 0);
+      return;
+    }
     assert result == 0 : "madvise of memory that was not mapped";
   }
 
