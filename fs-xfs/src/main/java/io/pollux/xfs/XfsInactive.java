@@ -121,8 +121,10 @@ final class XfsInactive {
       for (long at = skipped; at < rec.blockCount(); at++) {
         long position = sb.fsbToByte(rec.startBlock() + at);
         tp.binval(position, sb.blockSize);
-        if (dirBlocks > 1) {
-          tp.binval(position, dirBlocks << sb.blockLog);
+        int into = Math.floorMod(rec.startOff() + at, dirBlocks); // of the directory block
+        long piece = Math.min(rec.blockCount() - at, dirBlocks - into);
+        if (piece > 1 && (into == 0 || at == skipped)) {
+          tp.binval(position, (int) piece << sb.blockLog);
         }
       }
       if (room <= 0 || last - i + 1 == XfsBmapi.MOST) {

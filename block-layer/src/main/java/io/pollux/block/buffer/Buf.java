@@ -421,11 +421,7 @@ public final class Buf {
     }
   }
 
-  /**
-   * Returns the pieces of the block. With the lock.
-   *
-   * @return pairs of a position and a length in bytes, or null for one piece; must not be changed
-   */
+  /** {@return pairs of a position and a length in bytes, or null for one piece; with the lock} */
   @LinuxSource(file = "fs/xfs/xfs_buf.h", name = "b_maps")
   public long @Nullable [] pieces() {
     return pieces;

@@ -303,7 +303,7 @@ public final class XfsTransMount {
   @LinuxSource(file = "fs/xfs/xfs_trans_ail.c", name = "xfsaild_push")
   void throttle(Task current) {
     if (!stopped && (bufs.cache().dirtyBuffers() > MAX_DIRTY || cil().filling())) {
-      pushAll(current); // an error stays with its buffer, for the next sync
+      pushAll(current); // an error shuts the filesystem down
     }
   }
 }
