@@ -58,11 +58,14 @@ final class XfsSparseInodesTest {
       }
     }
 
+    /** Takes blocks, unless the free list has taken some of them. */
     void take(long fsb, long len) throws ErrnoException {
       try (XfsTrans tp = image.begin()) {
         Extent extent = image.alloc.allocateAt(tp, fsb, len, len, XfsOwner.INODES);
         tp.commit();
-        add(Objects.requireNonNull(extent));
+        if (extent != null) {
+          add(extent);
+        }
       }
     }
 
